@@ -1,0 +1,3 @@
+//! vkernel.ko: per-container memory policy.
+
+#![no_std]

@@ -1,0 +1,3 @@
+//! C shims between the vk crates and a running Linux kernel.
+
+#![no_std]

@@ -1,0 +1,3 @@
+//! Inline hooks for Linux kernel modules: a typed hook and its life.
+
+#![no_std]

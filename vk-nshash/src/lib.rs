@@ -1,0 +1,3 @@
+//! An RCU chained hash keyed by pid-namespace address, nodes owned by the caller.
+
+#![no_std]

@@ -1,0 +1,3 @@
+//! Overcommit modes, commit limits and accounting.
+
+#![no_std]

@@ -1,0 +1,3 @@
+//! Private kernel parameters: text and values.
+
+#![no_std]

@@ -1,0 +1,3 @@
+//! Transparent-huge-page policy as total functions.
+
+#![no_std]

@@ -1,0 +1,3 @@
+//! Shows and sets the memory policies of containers.
+
+fn main() {}

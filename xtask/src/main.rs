@@ -1,0 +1,3 @@
+//! The vKernel developer's command.
+
+fn main() {}
