@@ -1,3 +1,26 @@
-//! Overcommit modes, commit limits and accounting.
-
+#![doc = include_str!("../README.md")]
 #![no_std]
+#![forbid(unsafe_code)]
+
+mod account;
+mod backoff;
+mod error;
+mod judgement;
+mod limit;
+mod memory;
+mod mode;
+mod policy;
+mod request;
+mod reserves;
+mod tally;
+
+pub use account::{Account, Charge, Recount};
+pub use backoff::Backoff;
+pub use error::Refusal;
+pub use judgement::{allowed_pages, judge};
+pub use limit::commit_limit_pages;
+pub use memory::{Memory, UNLIMITED};
+pub use mode::Mode;
+pub use policy::Policy;
+pub use request::Request;
+pub use reserves::Reserves;
