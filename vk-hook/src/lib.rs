@@ -1,3 +1,11 @@
-//! Inline hooks for Linux kernel modules: a typed hook and its life.
-
+#![doc = include_str!("../README.md")]
 #![no_std]
+#![deny(unsafe_code)]
+
+mod backend;
+mod error;
+mod group;
+
+pub use backend::{Backend, HookId, Sleeper, State};
+pub use error::{ArmError, DisarmError};
+pub use group::{Armed, Draining, Group, Planned};
