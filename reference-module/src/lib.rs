@@ -1,3 +1,20 @@
-//! vkernel.ko: per-container memory policy.
+//! The parts of the reference module that know no kernel: keys, policies, the control protocol.
+//!
+//! `src/vkernel.rs` is the root that Kbuild compiles; it composes these with the vk crates.
 
 #![no_std]
+#![forbid(unsafe_code)]
+
+mod effective;
+mod errno;
+mod key;
+mod own;
+mod refusal;
+mod request;
+
+pub use effective::{Effective, Source};
+pub use errno::Errno;
+pub use key::{Field, Key, Setting};
+pub use own::{Own, Rule};
+pub use refusal::{Refusal, What};
+pub use request::{Line, Lines, Request, Target, Verb, REQUEST_MAX};

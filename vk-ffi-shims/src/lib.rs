@@ -1,3 +1,48 @@
-//! C shims between the vk crates and a running Linux kernel.
-
+#![doc = include_str!("../README.md")]
 #![no_std]
+
+#[allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    non_camel_case_types,
+    clippy::all,
+    clippy::undocumented_unsafe_blocks
+)]
+#[doc(hidden)]
+pub mod bindings;
+mod flight;
+mod ftrace;
+mod hook;
+mod lock;
+mod module;
+mod namespace;
+pub mod overcommit;
+mod rcu;
+mod subject;
+mod text;
+pub mod thp;
+
+pub use flight::Flight;
+pub use ftrace::{hooks, Feature, Ftrace, HookInfo, Kind, SubjectKind};
+pub use lock::{ControlCell, ControlGuard, RegistryCell, RegistryGuard};
+#[cfg(feature = "kernel")]
+pub use module::opener_is_admin;
+pub use module::{
+    cancel_later, clock_ns, current_is_admin, current_pid, later, resolve, sleep_ms, Pin,
+};
+pub use namespace::{each_namespace, Init, Namespace};
+#[cfg(feature = "kernel")]
+pub use rcu::{Boxed, Published, RcuBox, Retirees};
+pub use rcu::{RcuHead, ReadGuard};
+pub use subject::{Mm, Vma};
+pub use text::{Buffer, Text};
+pub use thp::OrdersAnswer;
+pub use vk_hook;
+pub use vk_nshash;
+
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::bindings;
+    pub use core;
+}

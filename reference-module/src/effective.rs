@@ -1,0 +1,135 @@
+//! What is enforced for one container: per key, the value of the nearest namespace that has it.
+
+use crate::{Key, Own, Setting};
+use vk_overcommit::{Mode, Policy};
+use vk_sysctl::{Value, Values};
+use vk_thp::Enabled;
+
+/// An immutable snapshot that readers follow; made anew for all descendants when an ancestor
+/// changes, so that no reader climbs.
+///
+/// Generic over what the owner of a key is known by, and over the account of the nearest
+/// container with a commit policy.
+#[derive(Clone, Debug)]
+pub struct Effective<Id, Books> {
+    thp_enabled: Option<Enabled>,
+    sysctl: Values,
+    writable: [bool; Key::COUNT],
+    source: [Option<Id>; Key::COUNT],
+    books: Option<(Id, Books)>,
+}
+
+/// Where an effective value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source<Id> {
+    /// Set for the container itself or an ancestor.
+    Namespace(Id),
+    /// The host's.
+    Host,
+}
+
+impl<Id: Copy, Books> Default for Effective<Id, Books> {
+    fn default() -> Self {
+        Self::host()
+    }
+}
+
+impl<Id: Copy, Books> Effective<Id, Books> {
+    /// Everything is the host's.
+    pub const fn host() -> Self {
+        Self {
+            thp_enabled: None,
+            sysctl: Values::new(),
+            writable: [false; Key::COUNT],
+            source: [None; Key::COUNT],
+            books: None,
+        }
+    }
+
+    /// Goes one step up: what is not decided yet is taken from `own` of the namespace `id`.
+    ///
+    /// Call it for the container first, then for its parent, and so on.
+    pub fn inherit(&mut self, id: Id, own: &Own, books: impl FnOnce() -> Books) {
+        let before = self.sysctl;
+        self.sysctl = self.sysctl.merge(*own.sysctl());
+        for key in Key::ALL {
+            let is_new = match key {
+                Key::ThpEnabled => self.thp_enabled.is_none() && own.get(key).is_some(),
+                Key::Sysctl(key) => before.get(key).is_none() && self.sysctl.get(key).is_some(),
+            };
+            if !is_new {
+                continue;
+            }
+            let at = key.index();
+            if let (Some(source), Some(writable)) =
+                (self.source.get_mut(at), self.writable.get_mut(at))
+            {
+                *source = Some(id);
+                *writable = own.rule(key).is_writable;
+            }
+        }
+        self.thp_enabled = self.thp_enabled.or(own.thp_enabled());
+        if self.books.is_none() && own.has_overcommit() {
+            self.books = Some((id, books()));
+        }
+    }
+
+    /// Returns the value of `key`, `None` for the host's.
+    pub fn get(&self, key: Key) -> Option<Setting> {
+        match key {
+            Key::ThpEnabled => self.thp_enabled.map(Setting::Thp),
+            Key::Sysctl(key) => self.sysctl.get(key).map(Setting::Sysctl),
+        }
+    }
+
+    /// Returns the value of a kernel parameter.
+    #[inline]
+    pub fn sysctl(&self, key: vk_sysctl::Key) -> Option<Value> {
+        self.sysctl.get(key)
+    }
+
+    /// Returns the policy of huge pages.
+    #[inline]
+    pub fn thp_enabled(&self) -> Option<Enabled> {
+        self.thp_enabled
+    }
+
+    /// Tells whether the container may write `key`.
+    pub fn is_writable(&self, key: Key) -> bool {
+        self.writable.get(key.index()).copied().unwrap_or(false)
+    }
+
+    /// Returns where the value of `key` comes from.
+    pub fn source(&self, key: Key) -> Source<Id> {
+        match self.source.get(key.index()).copied().flatten() {
+            Some(id) => Source::Namespace(id),
+            None => Source::Host,
+        }
+    }
+
+    /// Returns the nearest namespace with a commit policy, and its account.
+    #[inline]
+    pub fn books(&self) -> Option<(Id, &Books)> {
+        self.books.as_ref().map(|(id, books)| (*id, books))
+    }
+
+    /// Returns the commit policy, with the host's values for what is not set.
+    pub fn overcommit(&self, host: Policy) -> Policy {
+        use vk_sysctl::Key as Sysctl;
+        let int = |key| match self.sysctl.get(key) {
+            Some(Value::Int(value)) => Some(value),
+            _ => None,
+        };
+        let ulong = |key| match self.sysctl.get(key) {
+            Some(Value::UnsignedLong(value)) => Some(value),
+            _ => None,
+        };
+        Policy {
+            mode: int(Sysctl::OvercommitMemory)
+                .and_then(Mode::from_raw)
+                .unwrap_or(host.mode),
+            ratio: int(Sysctl::OvercommitRatio).unwrap_or(host.ratio),
+            kbytes: ulong(Sysctl::OvercommitKbytes).unwrap_or(host.kbytes),
+        }
+    }
+}

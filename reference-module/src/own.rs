@@ -1,0 +1,123 @@
+//! What one container has of its own.
+
+use crate::{Key, Setting};
+use vk_sysctl::Values;
+use vk_thp::Enabled;
+
+/// Who may write a key, and within which bounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rule {
+    /// The container itself may write it.
+    pub is_writable: bool,
+    /// The least value, from inside and for nested containers.
+    pub min: Option<Setting>,
+    /// The greatest value, likewise.
+    pub max: Option<Setting>,
+}
+
+/// The values and rules that were set for one container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    thp_enabled: Option<Enabled>,
+    sysctl: Values,
+    rules: [Rule; Key::COUNT],
+}
+
+impl Rule {
+    /// Tells whether `setting` is within the bounds.
+    pub fn admits(&self, setting: Setting) -> bool {
+        let Some(number) = setting.number() else {
+            return true;
+        };
+        let above = |min: Setting| min.number().is_none_or(|min| min <= number);
+        let below = |max: Setting| max.number().is_none_or(|max| number <= max);
+        self.min.is_none_or(above) && self.max.is_none_or(below)
+    }
+}
+
+impl Own {
+    /// Nothing set.
+    pub const fn new() -> Self {
+        Self {
+            thp_enabled: None,
+            sysctl: Values::new(),
+            rules: [Rule {
+                is_writable: false,
+                min: None,
+                max: None,
+            }; Key::COUNT],
+        }
+    }
+
+    /// Returns the value of `key`, if it is set.
+    pub fn get(&self, key: Key) -> Option<Setting> {
+        match key {
+            Key::ThpEnabled => self.thp_enabled.map(Setting::Thp),
+            Key::Sysctl(key) => self.sysctl.get(key).map(Setting::Sysctl),
+        }
+    }
+
+    /// Sets `key`. Returns false, and changes nothing, if the value is not the key's.
+    pub fn set(&mut self, key: Key, setting: Setting) -> bool {
+        match (key, setting) {
+            (Key::ThpEnabled, Setting::Thp(enabled)) => {
+                self.thp_enabled = Some(enabled);
+                true
+            }
+            (Key::Sysctl(key), Setting::Sysctl(value)) => self.sysctl.set(key, value),
+            _ => false,
+        }
+    }
+
+    /// Takes `key` away, its rule too.
+    pub fn unset(&mut self, key: Key) {
+        match key {
+            Key::ThpEnabled => self.thp_enabled = None,
+            Key::Sysctl(key) => self.sysctl.unset(key),
+        }
+        for key in Key::ALL {
+            if self.get(key).is_none() {
+                if let Some(rule) = self.rules.get_mut(key.index()) {
+                    *rule = Rule::default();
+                }
+            }
+        }
+    }
+
+    /// Returns the kernel parameters.
+    pub fn sysctl(&self) -> &Values {
+        &self.sysctl
+    }
+
+    /// Returns the policy of huge pages.
+    pub fn thp_enabled(&self) -> Option<Enabled> {
+        self.thp_enabled
+    }
+
+    /// Returns the rule of `key`.
+    pub fn rule(&self, key: Key) -> Rule {
+        self.rules.get(key.index()).copied().unwrap_or_default()
+    }
+
+    /// Changes the rule of `key`.
+    pub fn rule_mut(&mut self, key: Key) -> Option<&mut Rule> {
+        self.rules.get_mut(key.index())
+    }
+
+    /// Tells whether any key is set.
+    pub fn is_set(&self) -> bool {
+        Key::ALL.into_iter().any(|key| self.get(key).is_some())
+    }
+
+    /// Tells whether a key of the commit accounting is set.
+    pub fn has_overcommit(&self) -> bool {
+        Key::ALL
+            .into_iter()
+            .any(|key| key.is_overcommit() && self.get(key).is_some())
+    }
+
+    /// Tells whether the container may get more huge pages than a host that says never.
+    pub fn needs_gate(&self) -> bool {
+        matches!(self.thp_enabled, Some(Enabled::Always | Enabled::Madvise))
+    }
+}

@@ -1,0 +1,84 @@
+//! vkernel.ko: per-container memory policy.
+//!
+//! Composes the vk crates: hooks (vk-hook, vk-ffi-shims) find out which container a decision is
+//! about (registry, vk-nshash) and let the policy crates answer (vk-thp, vk-overcommit,
+//! vk-sysctl). `/dev/vkernel` is the one door through which policies come in.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![allow(missing_docs)]
+
+use kernel::prelude::*;
+
+#[path = "vkernel/books.rs"]
+mod books;
+#[path = "vkernel/charge.rs"]
+mod charge;
+#[path = "vkernel/container.rs"]
+mod container;
+#[path = "vkernel/control.rs"]
+mod control;
+#[path = "vkernel/device.rs"]
+mod device;
+#[path = "vkernel/engine.rs"]
+mod engine;
+#[path = "vkernel/huge.rs"]
+mod huge;
+#[path = "vkernel/inside.rs"]
+mod inside;
+#[path = "vkernel/output.rs"]
+mod output;
+#[path = "vkernel/parameter.rs"]
+mod parameter;
+#[path = "vkernel/registry.rs"]
+mod registry;
+
+module! {
+    type: VKernel,
+    name: "vkernel",
+    authors: ["the vKernel authors"],
+    description: "Per-container memory policy: THP, overcommit, sysctl",
+    license: "GPL v2",
+    params: {
+        armed: i64 {
+            default: 1,
+            description: "1: put the hooks in when the module is loaded; 0: wait for `vkctl arm`",
+        },
+        linger_s: i64 {
+            default: 60,
+            description: "seconds that a feature's hooks stay in after the last policy has gone",
+        },
+    },
+}
+
+struct VKernel {
+    device: Option<Pin<KBox<device::Registration>>>,
+}
+
+impl kernel::Module for VKernel {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        vk_ffi_shims::resolve().map_err(Error::from_errno)?;
+        let linger = (*module_parameters::linger_s.value()).clamp(0, 24 * 3600) as u32;
+        engine::set_linger(linger);
+        if *module_parameters::armed.value() != 0 {
+            engine::load().map_err(Error::from_errno)?;
+        }
+        match device::register() {
+            Ok(device) => Ok(Self {
+                device: Some(device),
+            }),
+            Err(error) => {
+                engine::unload();
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for VKernel {
+    fn drop(&mut self) {
+        // The door first: nobody asks for anything any more.
+        drop(self.device.take());
+        engine::unload();
+    }
+}

@@ -1,0 +1,143 @@
+//! Overcommit: who may commit how much, and what `/proc/meminfo` says of it.
+//!
+//! Hooks: `__vm_enough_memory`, `vm_commit_limit`, `vm_memory_committed` of mm/util.c.
+
+use crate::container::{Container, Effective};
+use crate::engine::is_enforced;
+use crate::registry;
+use vk_ffi_shims::{clock_ns, hook, overcommit, Mm, Namespace, ReadGuard};
+use vk_overcommit::{Backoff, Memory, Mode, Policy, Request, Reserves};
+
+const ENOMEM: i32 = 12;
+const PAGE_SHIFT: u32 = 12;
+
+fn host_policy() -> Policy {
+    let host = overcommit::host();
+    Policy {
+        mode: Mode::from_raw(host.mode).unwrap_or_default(),
+        ratio: host.ratio,
+        kbytes: host.kbytes,
+    }
+}
+
+fn pages(bytes: u64) -> u64 {
+    if bytes == u64::MAX {
+        vk_overcommit::UNLIMITED
+    } else {
+        bytes >> PAGE_SHIFT
+    }
+}
+
+/// The memory that the container `ns` may count on.
+fn memory(ns: Namespace<'_>, machine: &overcommit::Machine) -> Memory {
+    let (memory_max, swap_max) = ns.memory_max_bytes();
+    Memory {
+        ram_pages: machine.ram_pages,
+        hugetlb_pages: machine.hugetlb_pages,
+        swap_pages: machine.swap_pages,
+        memory_max_pages: pages(memory_max),
+        swap_max_pages: pages(swap_max),
+    }
+}
+
+/// Before `__vm_enough_memory()`: any context, also atomic (swapoff). The global counter moves
+/// exactly as in the original.
+fn enough(mm: Option<Mm<'_>>, pages: i64, cap_sys_admin: bool) -> Option<i32> {
+    if !is_enforced() {
+        return None;
+    }
+    let read = ReadGuard::new();
+    let subject = Namespace::of_mm(&read, mm)?;
+    let effective = registry::find(&read, subject)?.effective(&read);
+    let (owner, books) = effective.books()?;
+    let policy = effective.overcommit(host_policy());
+
+    overcommit::account(pages);
+    if policy.mode == Mode::Always {
+        books.account.charge(pages);
+        return Some(0);
+    }
+    // An ancestor lives as long as its descendants.
+    let ns = subject.ancestor(owner.address).unwrap_or(subject);
+    let machine = overcommit::machine();
+    let in_flight_pages = overcommit::in_flight_pages(mm, pages);
+    let request = Request {
+        pages,
+        cap_sys_admin: cap_sys_admin || ns.is_admin(),
+        mm_total_vm_pages: mm.map(Mm::total_pages),
+    };
+    let reserves = Reserves {
+        admin_pages: machine.admin_reserve_pages,
+        user_pages: machine.user_reserve_pages,
+    };
+    let verdict = books
+        .account
+        .admit(&policy, &memory(ns, &machine), &reserves, &request, || {
+            if !overcommit::may_recount() || !books.refused.is_due(clock_ns()) {
+                return None;
+            }
+            Some(ns.accounted_pages()?.pages.saturating_add(in_flight_pages))
+        });
+    match verdict {
+        Ok(()) => Some(0),
+        Err(_) => {
+            overcommit::account(pages.wrapping_neg());
+            books.refused.hold_off(clock_ns(), Backoff::REFUSAL_NS);
+            overcommit::warn(pages);
+            Some(-ENOMEM)
+        }
+    }
+}
+
+/// The commit limit of the container, in pages.
+pub(crate) fn limit_pages(ns: Namespace<'_>, effective: &Effective) -> Option<u64> {
+    let (owner, _) = effective.books()?;
+    let ns = ns.ancestor(owner.address).unwrap_or(ns);
+    let policy = effective.overcommit(host_policy());
+    Some(vk_overcommit::commit_limit_pages(
+        &policy,
+        &memory(ns, &overcommit::machine()),
+    ))
+}
+
+/// What the container has committed, in pages: recounted, at most every 100 ms.
+///
+/// Process context, no mmap lock held.
+pub(crate) fn held_pages(ns: Namespace<'_>, effective: &Effective) -> Option<u64> {
+    let (owner, books) = effective.books()?;
+    let now = clock_ns();
+    if books.shown.is_due(now) {
+        if let Some(recount) = books.account.try_begin_recount() {
+            let ns = ns.ancestor(owner.address).unwrap_or(ns);
+            if let Some(counted) = ns.accounted_pages() {
+                recount.finish(counted.pages);
+                books.shown.hold_off(now, Backoff::READER_NS);
+            }
+        }
+    }
+    Some(books.account.held_pages().unsigned_abs())
+}
+
+fn current<T>(then: impl FnOnce(Namespace<'_>, &Container, &Effective) -> Option<T>) -> Option<T> {
+    if !is_enforced() {
+        return None;
+    }
+    let read = ReadGuard::new();
+    let ns = Namespace::of_current(&read)?;
+    let container = registry::find(&read, ns)?;
+    then(ns, container, container.effective(&read))
+}
+
+/// `CommitLimit` of /proc/meminfo. Process context.
+fn commit_limit() -> Option<u64> {
+    current(|ns, _, effective| limit_pages(ns, effective))
+}
+
+/// `Committed_AS` of /proc/meminfo. Process context.
+fn memory_committed() -> Option<u64> {
+    current(|ns, _, effective| held_pages(ns, effective))
+}
+
+hook!(vm_enough_memory => crate::charge::enough);
+hook!(vm_commit_limit => crate::charge::commit_limit);
+hook!(vm_memory_committed => crate::charge::memory_committed);

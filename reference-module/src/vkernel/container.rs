@@ -1,0 +1,56 @@
+//! A pid namespace that the module knows.
+
+use crate::books::Shared;
+use core::sync::atomic::{AtomicU64, Ordering};
+use vk_ffi_shims::vk_nshash::Key as Address;
+use vk_ffi_shims::{Namespace, Pin, Published, ReadGuard, RegistryCell};
+use vk_reference_module::Own;
+
+/// What a snapshot is keyed by: the 64-bit id for people, the address for the kernel.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Id {
+    pub(crate) number: u64,
+    pub(crate) address: Address,
+}
+
+pub(crate) type Effective = vk_reference_module::Effective<Id, Shared>;
+
+/// One namespace: what was set for it, and what follows from that and its ancestors.
+pub(crate) struct Container {
+    pub(crate) id: Id,
+    pub(crate) parent: Option<Address>,
+    pub(crate) books: Shared,
+    pub(crate) own: RegistryCell<Own>,
+    /// Held while a policy of its own is enforced.
+    pub(crate) pin: RegistryCell<Option<Pin>>,
+    pub(crate) effective: Published<Effective>,
+    pub(crate) counters: Counters,
+}
+
+/// What happened to its tasks.
+#[derive(Default)]
+pub(crate) struct Counters {
+    /// Asks for a huge page that its policy granted or denied.
+    pub(crate) thp_granted: AtomicU64,
+    pub(crate) thp_denied: AtomicU64,
+    /// Writes from inside that were refused.
+    pub(crate) writes_denied: AtomicU64,
+}
+
+impl Container {
+    pub(crate) fn identify(ns: Namespace<'_>) -> Id {
+        Id {
+            number: ns.id(),
+            address: ns.key(),
+        }
+    }
+
+    pub(crate) fn effective<'g>(&'g self, read: &'g ReadGuard) -> &'g Effective {
+        self.effective.read(read)
+    }
+}
+
+/// Counts one more. Relaxed: a number for people.
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}

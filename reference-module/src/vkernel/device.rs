@@ -1,0 +1,88 @@
+//! `/dev/vkernel`: one request per write, its whole answer by reads on the same open file.
+
+use crate::control::{self, Opener};
+use crate::output::Output;
+use kernel::{
+    fs::{File, Kiocb},
+    iov::{IovIterDest, IovIterSource},
+    miscdevice::{MiscDevice, MiscDeviceOptions, MiscDeviceRegistration},
+    new_mutex,
+    prelude::*,
+    sync::Mutex,
+};
+use vk_ffi_shims::{opener_is_admin, Namespace, ReadGuard};
+use vk_reference_module::{Errno, Refusal, REQUEST_MAX};
+
+pub(crate) type Registration = MiscDeviceRegistration<Door>;
+
+/// An open file of the device.
+#[pin_data]
+pub(crate) struct Door {
+    opener: Opener,
+    #[pin]
+    answer: Mutex<Output>,
+}
+
+pub(crate) fn register() -> Result<Pin<KBox<Registration>>> {
+    let options = MiscDeviceOptions { name: c"vkernel" };
+    KBox::pin_init(MiscDeviceRegistration::register(options), GFP_KERNEL)
+}
+
+#[vtable]
+impl MiscDevice for Door {
+    type Ptr = Pin<KBox<Self>>;
+
+    fn open(file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
+        let read = ReadGuard::new();
+        let ns = Namespace::of_current(&read).map(Namespace::id);
+        drop(read);
+        let opener = Opener {
+            is_admin: opener_is_admin(file),
+            ns,
+        };
+        KBox::try_pin_init(
+            try_pin_init!(Self {
+                opener,
+                answer <- new_mutex!(Output::new()),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    fn read_iter(mut kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
+        let door = kiocb.file();
+        let answer = door.answer.lock();
+        iov.simple_read_from_buffer(kiocb.ki_pos_mut(), answer.bytes())
+    }
+
+    fn write_iter(mut kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
+        use core::fmt::Write;
+        let door = kiocb.file();
+        let mut answer = door.answer.lock();
+        answer.clear();
+        *kiocb.ki_pos_mut() = 0;
+
+        let len = iov.len();
+        let refuse = |answer: &mut Output, refusal: Refusal<'_>| {
+            answer.clear();
+            let _ = writeln!(answer, "{refusal}");
+            Err(Error::from_errno(refusal.errno.to_errno()))
+        };
+        if len > REQUEST_MAX {
+            return refuse(
+                &mut answer,
+                Refusal::plain(Errno::EMSGSIZE, "a request has at most 65536 bytes"),
+            );
+        }
+        let mut request = KVVec::new();
+        iov.copy_from_iter_vec(&mut request, GFP_KERNEL)?;
+        match control::answer(&door.opener, &request, &mut answer) {
+            Ok(()) if answer.is_short() => refuse(
+                &mut answer,
+                Refusal::plain(Errno::ENOMEM, "no memory for the answer"),
+            ),
+            Ok(()) => Ok(len),
+            Err(refusal) => refuse(&mut answer, refusal),
+        }
+    }
+}

@@ -1,0 +1,461 @@
+//! Which hooks are in: arming, disarming, and what happens by itself.
+//!
+//! A feature is armed while some container has one of its keys set, whatever the value, and
+//! `linger_s` longer. Only the lifecycle hooks are in while none has.
+//!
+//! Disarming: policy is closed (handlers answer as the host), then the gate, then the hooks come
+//! out, then tasks that still sleep in a handler are waited for, then the registry is emptied;
+//! what was set is kept and shown as not enforced.
+
+use crate::registry;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use kernel::prelude::*;
+use vk_ffi_shims::vk_hook::{ArmError, Armed, DisarmError, Draining, Group, Planned};
+use vk_ffi_shims::{hook, ControlCell, ControlGuard, Feature, Ftrace, Namespace, ReadGuard};
+use vk_reference_module::{Errno, Own, Refusal, What};
+
+/// Whether handlers apply policies. Closed first and opened last.
+static ENFORCED: AtomicBool = AtomicBool::new(false);
+static LINGER_S: AtomicU32 = AtomicU32::new(60);
+static LIVES: ControlCell<[Life; 4]> = ControlCell::new([
+    Life::new(Feature::Lifecycle),
+    Life::new(Feature::Sysctl),
+    Life::new(Feature::Overcommit),
+    Life::new(Feature::Thp),
+]);
+/// What was set, by namespace id, while nothing is enforced.
+static KEPT: ControlCell<KVec<Kept>> = ControlCell::new(KVec::new());
+
+/// The values of a namespace while the hooks are out.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept {
+    pub(crate) number: u64,
+    pub(crate) own: Own,
+}
+
+/// One feature's hooks.
+struct Life {
+    feature: Feature,
+    stage: Stage,
+}
+
+enum Stage {
+    /// Not described yet, or in transition.
+    None,
+    Planned(Group<'static, Ftrace, Planned>),
+    Armed(Group<'static, Ftrace, Armed>),
+    Draining(Group<'static, Ftrace, Draining>),
+}
+
+impl Life {
+    const fn new(feature: Feature) -> Self {
+        Self {
+            feature,
+            stage: Stage::None,
+        }
+    }
+
+    fn is_armed(&self) -> bool {
+        matches!(self.stage, Stage::Armed(_))
+    }
+
+    fn arm(&mut self) -> core::result::Result<(), Refusal<'static>> {
+        let why = self.feature.refusal();
+        if !why.is_empty() {
+            let name = self.feature.name();
+            return Err(Refusal::new(Errno::ENODEV, What::Feature { name, why }));
+        }
+        let planned = match core::mem::replace(&mut self.stage, Stage::None) {
+            Stage::None => Group::new(Ftrace, self.feature.hooks()),
+            Stage::Planned(planned) => planned,
+            stage => {
+                self.stage = stage;
+                return Ok(());
+            }
+        };
+        match planned.arm() {
+            Ok(armed) => {
+                self.stage = Stage::Armed(armed);
+                Ok(())
+            }
+            Err((planned, error)) => {
+                self.stage = Stage::Planned(planned);
+                Err(refusal_of(error))
+            }
+        }
+    }
+
+    fn disarm(&mut self) -> core::result::Result<(), DisarmError> {
+        let armed = match core::mem::replace(&mut self.stage, Stage::None) {
+            Stage::Armed(armed) => armed,
+            stage => {
+                self.stage = stage;
+                return Ok(());
+            }
+        };
+        match armed.disarm() {
+            Ok(draining) => {
+                self.stage = Stage::Draining(draining);
+                Ok(())
+            }
+            Err((armed, error)) => {
+                self.stage = Stage::Armed(armed);
+                Err(error)
+            }
+        }
+    }
+
+    fn drain(&mut self, timeout_ms: u32) -> core::result::Result<(), DisarmError> {
+        let draining = match core::mem::replace(&mut self.stage, Stage::None) {
+            Stage::Draining(draining) => draining,
+            stage => {
+                self.stage = stage;
+                return Ok(());
+            }
+        };
+        match draining.drain(timeout_ms) {
+            Ok(planned) => {
+                self.stage = Stage::Planned(planned);
+                Ok(())
+            }
+            Err((draining, error)) => {
+                self.stage = Stage::Draining(draining);
+                Err(error)
+            }
+        }
+    }
+}
+
+fn symbol(hook: vk_ffi_shims::vk_hook::HookId) -> &'static str {
+    Ftrace::info(hook).map_or("a hook", |info| info.symbol)
+}
+
+fn refusal_of(error: ArmError) -> Refusal<'static> {
+    let errno = match error.errno {
+        -16 => Errno::EBUSY,
+        _ => Errno::ENODEV,
+    };
+    let symbol = symbol(error.hook);
+    Refusal::new(
+        errno,
+        What::Hook {
+            symbol,
+            errno: error.errno,
+        },
+    )
+}
+
+fn refusal_of_disarm(error: DisarmError) -> Refusal<'static> {
+    match error {
+        DisarmError::Asleep(sleeper) => Refusal::new(
+            Errno::EBUSY,
+            What::Asleep {
+                pid: sleeper.pid,
+                symbol: symbol(sleeper.hook),
+            },
+        ),
+        DisarmError::Stuck { hook, errno } => Refusal::new(
+            Errno::EBUSY,
+            What::Hook {
+                symbol: symbol(hook),
+                errno,
+            },
+        ),
+        _ => Refusal::plain(Errno::EBUSY, "the hooks could not be taken out"),
+    }
+}
+
+/// Tells whether policies apply. Any context.
+#[inline]
+pub(crate) fn is_enforced() -> bool {
+    ENFORCED.load(Ordering::Acquire)
+}
+
+pub(crate) fn set_linger(seconds: u32) {
+    LINGER_S.store(seconds, Ordering::Relaxed);
+}
+
+pub(crate) fn is_armed(control: &ControlGuard, feature: Feature) -> bool {
+    LIVES
+        .get(control)
+        .iter()
+        .any(|life| life.feature == feature && life.is_armed())
+}
+
+fn with_life<T>(
+    control: &mut ControlGuard,
+    feature: Feature,
+    then: impl FnOnce(&mut Life) -> T,
+) -> Option<T> {
+    LIVES
+        .get_mut(control)
+        .iter_mut()
+        .find(|life| life.feature == feature)
+        .map(then)
+}
+
+/// Puts the hooks of one feature in.
+pub(crate) fn arm_now(
+    control: &mut ControlGuard,
+    feature: Feature,
+) -> core::result::Result<(), Refusal<'static>> {
+    with_life(control, feature, Life::arm).unwrap_or(Ok(()))
+}
+
+/// The features that the values `own` need.
+fn needs(own: &Own) -> impl Iterator<Item = Feature> {
+    let overcommit = own.has_overcommit();
+    let thp = own.thp_enabled().is_some();
+    [
+        (Feature::Sysctl, overcommit),
+        (Feature::Overcommit, overcommit),
+        (Feature::Thp, thp),
+    ]
+    .into_iter()
+    .filter_map(|(feature, needed)| needed.then_some(feature))
+}
+
+/// Puts in the hooks that `own` needs. Process context, may sleep.
+pub(crate) fn arm_for(
+    control: &mut ControlGuard,
+    own: &Own,
+) -> core::result::Result<(), Refusal<'static>> {
+    for feature in needs(own) {
+        arm_now(control, feature)?;
+    }
+    Ok(())
+}
+
+/// All that is set anywhere, `default` included.
+struct Demand {
+    features: [bool; 4],
+    gate: bool,
+}
+
+fn demand() -> Demand {
+    let mut demand = Demand {
+        features: [false; 4],
+        gate: false,
+    };
+    let mut add = |own: &Own| {
+        for feature in needs(own) {
+            if let Some(needed) = demand.features.get_mut(feature as usize) {
+                *needed = true;
+            }
+        }
+        demand.gate |= own.needs_gate();
+    };
+    add(&registry::default_own());
+    let read = ReadGuard::new();
+    for container in registry::iter(&read) {
+        add(&registry::own(container));
+    }
+    demand
+}
+
+/// After a change: opens or closes the gate, and plans to take out what nobody needs.
+pub(crate) fn settle(control: &mut ControlGuard) {
+    let demand = demand();
+    set_gate(control, demand.gate);
+    let idle = LIVES.get(control).iter().any(|life| {
+        life.is_armed()
+            && life.feature != Feature::Lifecycle
+            && !demand
+                .features
+                .get(life.feature as usize)
+                .copied()
+                .unwrap_or(false)
+    });
+    if idle {
+        reconsider();
+    }
+}
+
+fn set_gate(control: &ControlGuard, open: bool) {
+    use vk_ffi_shims::thp;
+    if open && is_enforced() && is_armed(control, Feature::Thp) {
+        if let Err(errno) = thp::open_gate() {
+            pr_warn!("the THP gate was not opened: errno {}\n", errno);
+        }
+    } else if !open {
+        thp::close_gate();
+    }
+}
+
+/// Looks again after `linger_s` at what is still needed. Any context.
+pub(crate) fn reconsider() {
+    vk_ffi_shims::later(LINGER_S.load(Ordering::Relaxed).saturating_mul(1000).max(1));
+}
+
+/// The linger time is over. On a workqueue.
+fn later() {
+    // Unloading holds the mutex and waits for this work.
+    let Some(mut control) = ControlGuard::try_lock() else {
+        if is_enforced() {
+            vk_ffi_shims::later(100);
+        }
+        return;
+    };
+    let demand = demand();
+    set_gate(&control, demand.gate);
+    for life in LIVES.get_mut(&mut control).iter_mut().rev() {
+        let needed = demand.features.get(life.feature as usize).copied();
+        if life.feature == Feature::Lifecycle || needed.unwrap_or(false) || !life.is_armed() {
+            continue;
+        }
+        if let Err(error) = life.disarm().and_then(|()| life.drain(1000)) {
+            pr_warn!(
+                "{}: {}\n",
+                life.feature.name(),
+                core::format_args!("{}", refusal_of_disarm(error).what)
+            );
+        } else {
+            pr_info!("{}: disarmed, nobody needs it\n", life.feature.name());
+        }
+    }
+}
+
+/// Arms the lifecycle hooks, adopts what exists and enforces what was kept.
+pub(crate) fn arm(control: &mut ControlGuard) -> core::result::Result<(), Refusal<'static>> {
+    if is_enforced() {
+        return Ok(());
+    }
+    // Hooks that a disarm left draining must be out before they go in again.
+    for feature in Feature::ALL {
+        if let Some(Err(error)) = with_life(control, feature, |life| life.drain(1000)) {
+            return Err(refusal_of_disarm(error));
+        }
+    }
+    arm_now(control, Feature::Lifecycle)?;
+    let kept = core::mem::replace(KEPT.get_mut(control), KVec::new());
+    for entry in kept.iter() {
+        if let Err(refusal) = arm_for(control, &entry.own) {
+            *KEPT.get_mut(control) = kept;
+            let _ = take_out(control, 1000);
+            return Err(refusal);
+        }
+    }
+    if let Err(refusal) = arm_for(control, &registry::default_own()) {
+        *KEPT.get_mut(control) = kept;
+        let _ = take_out(control, 1000);
+        return Err(refusal);
+    }
+    registry::adopt(|number| kept.iter().find(|e| e.number == number).map(|e| e.own));
+    // A child may have been adopted before its parent.
+    if registry::refresh(control).is_err() {
+        pr_warn!("no memory for some snapshots; nested namespaces may lag until the next change\n");
+    }
+    ENFORCED.store(true, Ordering::Release);
+    settle(control);
+    Ok(())
+}
+
+/// Takes all hooks out, keeping what was set.
+///
+/// # Errors
+///
+/// Who still sleeps in a handler. Policies are closed all the same; try again.
+pub(crate) fn disarm(
+    control: &mut ControlGuard,
+    timeout_ms: u32,
+    force: bool,
+) -> core::result::Result<(), Refusal<'static>> {
+    if force {
+        registry::unpin_all();
+    }
+    ENFORCED.store(false, Ordering::Release);
+    vk_ffi_shims::thp::close_gate();
+    take_out(control, timeout_ms)?;
+    keep(control, force);
+    Ok(())
+}
+
+fn take_out(
+    control: &mut ControlGuard,
+    timeout_ms: u32,
+) -> core::result::Result<(), Refusal<'static>> {
+    let lives = LIVES.get_mut(control);
+    let mut failed = None;
+    for life in lives.iter_mut().rev() {
+        failed = life.disarm().err().or(failed);
+    }
+    for life in lives.iter_mut() {
+        failed = life.drain(timeout_ms).err().or(failed);
+    }
+    failed.map_or(Ok(()), |error| Err(refusal_of_disarm(error)))
+}
+
+/// Empties the registry. What was set goes to `KEPT`; without `force` it keeps the module loaded.
+fn keep(control: &mut ControlGuard, force: bool) {
+    let kept = KEPT.get_mut(control);
+    registry::clear(|number, own| {
+        if own.is_set() && kept.push(Kept { number, own }, GFP_KERNEL).is_err() {
+            pr_warn!("no memory to keep the policy of ns:{}\n", number);
+        }
+    });
+    if force || kept.is_empty() {
+        HOLD.get_mut(control).take();
+    } else if HOLD.get(control).is_none() {
+        *HOLD.get_mut(control) = Some(vk_ffi_shims::Pin::new());
+    }
+}
+
+/// Keeps the module loaded while policies are kept but not enforced.
+static HOLD: ControlCell<Option<vk_ffi_shims::Pin>> = ControlCell::new(None);
+
+/// Calls `then` with each kept policy.
+pub(crate) fn kept(control: &ControlGuard) -> &[Kept] {
+    KEPT.get(control)
+}
+
+/// Forgets or changes the kept values of a namespace.
+pub(crate) fn kept_mut(control: &mut ControlGuard) -> &mut KVec<Kept> {
+    KEPT.get_mut(control)
+}
+
+/// When the module is loaded.
+///
+/// # Errors
+///
+/// A negative errno, said in the log.
+pub(crate) fn load() -> core::result::Result<(), i32> {
+    let mut control = ControlGuard::lock();
+    arm(&mut control).map_err(|refusal| {
+        pr_err!("not armed: {}\n", core::format_args!("{}", refusal.what));
+        refusal.errno.to_errno()
+    })
+}
+
+/// Before the module goes: no reference is held any more, so nothing is enforced by need.
+pub(crate) fn unload() {
+    let mut control = ControlGuard::lock();
+    ENFORCED.store(false, Ordering::Release);
+    vk_ffi_shims::cancel_later();
+    vk_ffi_shims::thp::close_gate();
+    while let Err(refusal) = take_out(&mut control, 10_000) {
+        // The exit of a module cannot fail, and code that is in use cannot go.
+        pr_err!(
+            "waiting to unload: {}\n",
+            core::format_args!("{}", refusal.what)
+        );
+        vk_ffi_shims::sleep_ms(1000);
+    }
+    registry::clear(|_, _| {});
+    *KEPT.get_mut(&mut control) = KVec::new();
+    *HOLD.get_mut(&mut control) = None;
+    drop(control);
+    vk_ffi_shims::cancel_later();
+    Ftrace::barrier();
+}
+
+fn birth(ns: Namespace<'_>) {
+    registry::birth(ns);
+}
+
+fn end(ns: Namespace<'_>) {
+    registry::end(ns);
+}
+
+hook!(birth => crate::engine::birth);
+hook!(end => crate::engine::end);
+hook!(later => crate::engine::later);

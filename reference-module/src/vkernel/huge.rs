@@ -1,0 +1,107 @@
+//! Transparent huge pages: who gets them, and what the files in sysfs say of it.
+//!
+//! Hooks: `__thp_vma_allowable_orders`, and `enabled` above and in `hugepages-2048kB`, of
+//! mm/huge_memory.c.
+
+use crate::container::count;
+use crate::engine::is_enforced;
+use crate::inside::{self, Denial};
+use crate::registry;
+use vk_ffi_shims::{hook, Namespace, OrdersAnswer, ReadGuard, Vma};
+use vk_reference_module::{Key, Setting};
+use vk_thp::{decide, Asker, Enabled, OrderMode, Orders, VmaFlags};
+
+const EINVAL: i32 = 22;
+
+/// Before `__thp_vma_allowable_orders()`: process context, an mmap or VMA lock is held; does not
+/// sleep. The original goes on with what is left, so VM_NOHUGEPAGE and prctl stay honoured.
+fn allowable(vma: Vma<'_>, vm_flags: u64, asker: u32, orders: u64) -> OrdersAnswer {
+    if !is_enforced() {
+        return OrdersAnswer::Host;
+    }
+    let read = ReadGuard::new();
+    let Some(container) = Namespace::of_vma(&read, vma).and_then(|ns| registry::find(&read, ns))
+    else {
+        return OrdersAnswer::Host;
+    };
+    let Some(policy) = container.effective(&read).thp_enabled() else {
+        return OrdersAnswer::Host;
+    };
+    let Some(asker) = Asker::from_raw(asker) else {
+        return OrdersAnswer::Host;
+    };
+    let flags = VmaFlags::from_bits_truncate(vm_flags);
+
+    if vma.is_anonymous() {
+        let left = decide(policy, flags, asker, Orders::from_bits_retain(orders)).bits();
+        if left == orders {
+            count(&container.counters.thp_granted);
+        } else {
+            count(&container.counters.thp_denied);
+        }
+        return OrdersAnswer::Of(left);
+    }
+    // shmem has files and mount options of its own; no policy applies to huge PFN mappings.
+    if vma.is_shmem() || vma.is_huge_pfn() {
+        return OrdersAnswer::Of(orders);
+    }
+    // `enabled` governs khugepaged on other files: it can take away, not give more than the host.
+    if decide(policy, flags, asker, Orders::PMD).is_empty() {
+        count(&container.counters.thp_denied);
+        return OrdersAnswer::Of(0);
+    }
+    OrdersAnswer::Of(orders)
+}
+
+fn policy_of_current() -> Option<Enabled> {
+    if !is_enforced() {
+        return None;
+    }
+    let read = ReadGuard::new();
+    let ns = Namespace::of_current(&read)?;
+    registry::find(&read, ns)?.effective(&read).thp_enabled()
+}
+
+/// Reading `enabled`. Process context.
+fn show() -> Option<&'static str> {
+    policy_of_current().map(Enabled::sysfs_text)
+}
+
+/// Reading `hugepages-2048kB/enabled`: the private value, which does not inherit the host's.
+fn show_order() -> Option<&'static str> {
+    policy_of_current().map(|policy| {
+        match policy {
+            Enabled::Always => OrderMode::Always,
+            Enabled::Madvise => OrderMode::Madvise,
+            Enabled::Never => OrderMode::Never,
+        }
+        .sysfs_text()
+    })
+}
+
+/// Writing either from inside. Process context, may sleep.
+fn store(hook: vk_ffi_shims::vk_hook::HookId, text: &[u8]) -> Option<Result<(), i32>> {
+    policy_of_current()?;
+    let Ok(policy) = Enabled::from_sysfs(text) else {
+        return Some(Err(-EINVAL));
+    };
+    match inside::write(hook, Key::ThpEnabled, Setting::Thp(policy)) {
+        Ok(()) => Some(Ok(())),
+        Err(Denial::NotOurs) => None,
+        Err(Denial::Errno(errno)) => Some(Err(errno)),
+    }
+}
+
+fn store_global(text: &[u8]) -> Option<Result<(), i32>> {
+    store(vk_ffi_shims::hooks::THP_ENABLED_STORE, text)
+}
+
+fn store_order(text: &[u8]) -> Option<Result<(), i32>> {
+    store(vk_ffi_shims::hooks::ANON_ENABLED_STORE, text)
+}
+
+hook!(thp_allowable_orders => crate::huge::allowable);
+hook!(thp_enabled_show => crate::huge::show);
+hook!(thp_enabled_store => crate::huge::store_global);
+hook!(anon_enabled_show => crate::huge::show_order);
+hook!(anon_enabled_store => crate::huge::store_order);

@@ -1,0 +1,353 @@
+//! Every pid namespace, by address.
+//!
+//! - Birth inserts before the first task of a namespace runs; adoption inserts those that exist at
+//!   load. Both read the namespace where it cannot die: its first task is not woken yet, or RCU is
+//!   held over a live task.
+//! - The end hook runs after the last reader could see the namespace and just before its memory is
+//!   freed, so that a freed address never leads to an old policy. It is in before the first
+//!   insertion and out only when nobody looks anything up any more.
+//! - Correctness never depends on birth: a namespace that is not in the table has the policy of its
+//!   nearest ancestor that is.
+
+use crate::books::Books;
+use crate::container::{Container, Counters, Effective, Id};
+use core::sync::atomic::{AtomicU64, Ordering};
+use kernel::alloc::AllocError;
+use kernel::alloc::Flags;
+use kernel::prelude::*;
+use kernel::sync::Arc;
+use vk_ffi_shims::vk_nshash::{Key as Address, Node, Table};
+use vk_ffi_shims::{
+    Boxed, ControlGuard, Namespace, Pin, Published, RcuBox, RcuHead, ReadGuard, RegistryCell,
+    RegistryGuard, Retirees,
+};
+use vk_reference_module::{Key, Own, Rule, Setting};
+
+/// MAX_PID_NS_LEVEL of include/linux/pid_namespace.h.
+const LEVELS: usize = 32;
+
+static TABLE: Table<Boxed<Container>, 10, 1024> = Table::new();
+/// What namespaces born from now on start with.
+static DEFAULT: RegistryCell<Own> = RegistryCell::new(Own::new());
+static FAILED_BIRTHS: AtomicU64 = AtomicU64::new(0);
+
+/// Finds the container of a namespace: its own, or the nearest ancestor's.
+#[inline]
+pub(crate) fn find<'g>(read: &'g ReadGuard, ns: Namespace<'_>) -> Option<&'g Container> {
+    TABLE.find(read, ns.key()).or_else(|| climb(read, ns))
+}
+
+#[cold]
+fn climb<'g>(read: &'g ReadGuard, ns: Namespace<'_>) -> Option<&'g Container> {
+    let mut at = ns;
+    for _ in 0..LEVELS {
+        at = at.parent()?;
+        let found = TABLE.find(read, at.key());
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+/// Walks over all containers.
+pub(crate) fn iter(read: &ReadGuard) -> impl Iterator<Item = &Container> {
+    TABLE.iter(read)
+}
+
+/// Finds the container with this id.
+pub(crate) fn find_number<'g>(read: &'g ReadGuard, number: u64) -> Option<&'g Container> {
+    iter(read).find(|container| container.id.number == number)
+}
+
+pub(crate) fn failed_births() -> u64 {
+    FAILED_BIRTHS.load(Ordering::Relaxed)
+}
+
+fn make(ns: Namespace<'_>, flags: Flags) -> core::result::Result<Boxed<Container>, AllocError> {
+    let id = Container::identify(ns);
+    let container = Container {
+        id,
+        parent: ns.parent().map(Namespace::key),
+        books: Arc::new(Books::new(), flags)?,
+        own: RegistryCell::new(Own::new()),
+        pin: RegistryCell::new(None),
+        effective: Published::new(KBox::new(Effective::host(), flags)?),
+        counters: Counters::default(),
+    };
+    RcuBox::new(Node::new(id.address, container), flags).map(Boxed)
+}
+
+/// Puts a namespace in, with `own` or the default; no matter if it is there already.
+fn insert(
+    ns: Namespace<'_>,
+    flags: Flags,
+    kept: impl FnOnce(u64) -> Option<Own>,
+) -> core::result::Result<(), AllocError> {
+    let mut node = make(ns, flags)?;
+    let refused = {
+        let read = ReadGuard::new();
+        let mut write = RegistryGuard::lock();
+        let own = kept(ns.id()).unwrap_or(*DEFAULT.get(&write));
+        let container = node.0.value_mut();
+        *container.own.get_mut(&mut write) = own;
+        pin(&mut write, container, own.is_set());
+        let effective = compute(&read, &write, container);
+        *container.effective.get_mut() = effective;
+        TABLE.insert(&mut write, node).err()
+    };
+    // A node that was there already: nobody has seen this one.
+    drop(refused);
+    Ok(())
+}
+
+/// Birth: process context, before the namespace's first task runs; may sleep.
+pub(crate) fn birth(ns: Namespace<'_>) {
+    if TABLE.find(&ReadGuard::new(), ns.key()).is_some() {
+        return;
+    }
+    if insert(ns, GFP_KERNEL, |_| None).is_err() {
+        FAILED_BIRTHS.fetch_add(1, Ordering::Relaxed);
+        pr_warn!(
+            "no memory for ns:{}; it inherits the policy around it\n",
+            ns.id()
+        );
+    }
+}
+
+/// End: an RCU callback, atomic.
+pub(crate) fn end(ns: Namespace<'_>) {
+    let removed = TABLE.remove(&mut RegistryGuard::lock(), ns.key());
+    if let Some(removed) = removed {
+        let mut write = RegistryGuard::lock();
+        let container = removed.value();
+        let had_policy = container.own.get(&write).is_set();
+        let held = container.pin.get_mut(&mut write).take();
+        drop(write);
+        removed.after(&RcuHead::default());
+        if had_policy {
+            crate::engine::reconsider();
+        }
+        drop(held);
+    }
+}
+
+/// Adopts the namespaces that exist. Process context.
+pub(crate) fn adopt(mut kept: impl FnMut(u64) -> Option<Own>) {
+    vk_ffi_shims::each_namespace(|ns| {
+        // Atomic: RCU is held so that the namespace cannot die before it is in the table.
+        if insert(ns, GFP_ATOMIC, &mut kept).is_err() {
+            FAILED_BIRTHS.fetch_add(1, Ordering::Relaxed);
+        }
+        true
+    });
+}
+
+/// Takes everything out. Process context, nobody looks anything up any more.
+pub(crate) fn clear(mut keep: impl FnMut(u64, Own)) {
+    loop {
+        let next = {
+            let read = ReadGuard::new();
+            let next = TABLE.iter(&read).next().map(|container| container.id);
+            next
+        };
+        let Some(id) = next else { break };
+        let mut write = RegistryGuard::lock();
+        let Some(removed) = TABLE.remove(&mut write, id.address) else {
+            continue;
+        };
+        let own = *removed.value().own.get(&write);
+        let held = removed.value().pin.get_mut(&mut write).take();
+        drop(write);
+        keep(id.number, own);
+        removed.after(&RcuHead::default());
+        drop(held);
+    }
+}
+
+/// Keeps the module loaded while a container has a policy of its own.
+fn pin(write: &mut RegistryGuard, container: &Container, is_set: bool) {
+    let held = container.pin.get_mut(write);
+    if is_set && held.is_none() {
+        *held = Some(Pin::new());
+    } else if !is_set {
+        *held = None;
+    }
+}
+
+/// Lets go of the module although policies are kept: `disarm --force`.
+pub(crate) fn unpin_all() {
+    let read = ReadGuard::new();
+    for container in TABLE.iter(&read) {
+        let held = container.pin.get_mut(&mut RegistryGuard::lock()).take();
+        drop(held);
+    }
+}
+
+fn compute(read: &ReadGuard, write: &RegistryGuard, container: &Container) -> Effective {
+    let mut effective = Effective::host();
+    let mut at = container;
+    for _ in 0..LEVELS {
+        effective.inherit(at.id, at.own.get(write), || at.books.clone());
+        let Some(parent) = at.parent.and_then(|parent| TABLE.find(read, parent)) else {
+            break;
+        };
+        at = parent;
+    }
+    effective
+}
+
+/// Tells whether `container` is `ancestor` or below it.
+fn is_below(read: &ReadGuard, container: &Container, ancestor: Address) -> bool {
+    let mut at = container;
+    for _ in 0..LEVELS {
+        if at.id.address == ancestor {
+            return true;
+        }
+        let Some(parent) = at.parent.and_then(|parent| TABLE.find(read, parent)) else {
+            return false;
+        };
+        at = parent;
+    }
+    false
+}
+
+/// Returns the first rule of `container` or its ancestors that does not admit `setting`.
+pub(crate) fn forbidding(
+    read: &ReadGuard,
+    container: &Container,
+    key: Key,
+    setting: Setting,
+) -> Option<Rule> {
+    let mut at = container;
+    for _ in 0..LEVELS {
+        let rule = own(at).rule(key);
+        if !rule.admits(setting) {
+            return Some(rule);
+        }
+        at = at.parent.and_then(|parent| TABLE.find(read, parent))?;
+    }
+    None
+}
+
+/// The parent of a container, if it is known.
+pub(crate) fn parent<'g>(read: &'g ReadGuard, container: &Container) -> Option<&'g Container> {
+    container.parent.and_then(|parent| TABLE.find(read, parent))
+}
+
+/// Publishes the snapshots of all that inherit from a container with a policy, anew.
+///
+/// # Errors
+///
+/// No memory for one of them.
+pub(crate) fn refresh(control: &mut ControlGuard) -> core::result::Result<(), ChangeError> {
+    let mut set = KVec::new();
+    loop {
+        let count = TABLE.iter(&ReadGuard::new()).count();
+        set.reserve(count, GFP_KERNEL)?;
+        let read = ReadGuard::new();
+        let mut is_full = false;
+        for container in TABLE.iter(&read) {
+            let own = own(container);
+            if own.is_set() && set.push_within_capacity((container.id, own)).is_err() {
+                is_full = true;
+            }
+        }
+        if !is_full {
+            break;
+        }
+        set.clear();
+    }
+    for &(id, own) in set.iter() {
+        match change(control, id, own) {
+            Ok(()) | Err(ChangeError::Gone) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Why a container's values were not changed.
+pub(crate) enum ChangeError {
+    /// It is gone.
+    Gone,
+    /// No memory; nothing was changed.
+    NoMemory,
+}
+
+impl From<AllocError> for ChangeError {
+    fn from(_: AllocError) -> Self {
+        Self::NoMemory
+    }
+}
+
+/// Gives the container `id` the values `own` and publishes the snapshots of all that inherit.
+///
+/// Readers see the old set or the new one. Process context, may sleep.
+pub(crate) fn change(
+    _control: &mut ControlGuard,
+    id: Id,
+    own: Own,
+) -> core::result::Result<(), ChangeError> {
+    let mut room = 8;
+    loop {
+        let mut fresh = KVec::with_capacity(room, GFP_KERNEL)?;
+        for _ in 0..room {
+            fresh.push(KBox::new(Effective::host(), GFP_KERNEL)?, GFP_KERNEL)?;
+        }
+        // Dropped last, with no lock held: it waits for readers.
+        let mut retirees = Retirees::with_room(room)?;
+        let read = ReadGuard::new();
+        let mut write = RegistryGuard::lock();
+        let Some(container) = TABLE.find(&read, id.address) else {
+            return release(write, read, Err(ChangeError::Gone));
+        };
+        if container.id != id {
+            return release(write, read, Err(ChangeError::Gone));
+        }
+        let heirs = TABLE
+            .iter(&read)
+            .filter(|heir| is_below(&read, heir, id.address))
+            .count();
+        if heirs > room {
+            room = heirs + heirs / 4;
+            drop(write);
+            drop(read);
+            continue;
+        }
+        *container.own.get_mut(&mut write) = own;
+        pin(&mut write, container, own.is_set());
+        for heir in TABLE.iter(&read) {
+            if !is_below(&read, heir, id.address) {
+                continue;
+            }
+            let Some(mut snapshot) = fresh.pop() else {
+                break;
+            };
+            *snapshot = compute(&read, &write, heir);
+            // There is room for each: counted above, under the same lock.
+            let _ = heir.effective.replace(&mut write, snapshot, &mut retirees);
+        }
+        return release(write, read, Ok(()));
+    }
+}
+
+/// Leaves both sides in order, before anything that sleeps is dropped.
+fn release<T>(write: RegistryGuard, read: ReadGuard, result: T) -> T {
+    drop(write);
+    drop(read);
+    result
+}
+
+/// Returns what the container has of its own.
+pub(crate) fn own(container: &Container) -> Own {
+    *container.own.get(&RegistryGuard::lock())
+}
+
+pub(crate) fn default_own() -> Own {
+    *DEFAULT.get(&RegistryGuard::lock())
+}
+
+pub(crate) fn set_default(own: Own) {
+    *DEFAULT.get_mut(&mut RegistryGuard::lock()) = own;
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Finds kernel symbols that are not exported.
+ *
+ * kallsyms_lookup_name() itself is reached by a kprobe on its name, once. It is then called
+ * through a static call, which the kernel patches into a direct call: its ENDBR may be sealed,
+ * so an indirect call would raise #CP on a CPU with IBT.
+ */
+#include <linux/kallsyms.h>
+#include <linux/kprobes.h>
+#include <linux/module.h>
+#include <linux/string.h>
+#include "vk_hook.h"
+
+DEFINE_STATIC_CALL_NULL(vk_kallsyms_each, *(int (*)(int (*)(void *, const char *, unsigned long),
+						    void *))NULL);
+DEFINE_STATIC_CALL_NULL(vk_kallsyms_lookup, *(unsigned long (*)(const char *))NULL);
+
+/* Returns the address of a function by registering a kprobe on it, or 0. */
+static unsigned long vk_symbol_by_kprobe(const char *name)
+{
+	struct kprobe probe = { .symbol_name = name };
+	unsigned long address;
+
+	if (register_kprobe(&probe))
+		return 0;
+	address = (unsigned long)probe.addr;
+	unregister_kprobe(&probe);
+
+	/*
+	 * arch_adjust_kprobe_addr() moves the probe behind ENDBR, or behind its poison. The
+	 * function is at most 4 bytes lower; functions start on 16.
+	 */
+	return address & ~15UL;
+}
+
+/*
+ * Whether a sibling NAME.SUFFIX means that NAME is not the whole function: .cold is a part that
+ * only the function itself jumps to; .isra, .constprop and .part have callers of their own.
+ */
+static bool vk_suffix_matters(const char *suffix)
+{
+	return strncmp(suffix, ".cold", 5) && strncmp(suffix, ".llvm", 5) &&
+	       !strnstr(suffix, ".cold", 32);
+}
+
+static int vk_symbol_seen(void *unused, const char *name, unsigned long address)
+{
+	const char *dot = strchr(name, '.');
+	size_t len = dot ? dot - name : strlen(name);
+	struct vk_symbol *s;
+
+	for (s = vk_symbols; s->name; s++) {
+		if (strncmp(s->name, name, len) || s->name[len])
+			continue;
+		if (!dot) {
+			s->matches++;
+			s->address = address;
+		} else if (vk_suffix_matters(dot) && !s->sibling) {
+			strscpy(s->sibling_text, dot, sizeof(s->sibling_text));
+			s->sibling = s->sibling_text;
+		}
+	}
+	return 0;
+}
+
+/* Resolves all of vk_symbols in one pass over the kernel's symbol table. */
+int vk_symbols_resolve(void)
+{
+	unsigned long lookup = vk_symbol_by_kprobe("kallsyms_lookup_name");
+	unsigned long each;
+
+	if (!lookup)
+		return -ENOENT;
+	static_call_update(vk_kallsyms_lookup, (void *)lookup);
+	each = static_call(vk_kallsyms_lookup)("kallsyms_on_each_symbol");
+	if (!each)
+		return -ENOENT;
+	static_call_update(vk_kallsyms_each, (void *)each);
+	return static_call(vk_kallsyms_each)(vk_symbol_seen, NULL);
+}
+
+/* Returns the symbol if exactly one has this name and no sibling changes its ABI, or NULL. */
+struct vk_symbol *vk_symbol(const char *name)
+{
+	struct vk_symbol *s;
+
+	for (s = vk_symbols; s->name; s++)
+		if (!strcmp(s->name, name))
+			return s->matches == 1 && !s->sibling ? s : NULL;
+	return NULL;
+}

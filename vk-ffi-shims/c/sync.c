@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Locks, RCU, work and the module's reference.
+ *
+ * Lock order: control mutex, then registry lock.
+ */
+#include <linux/cred.h>
+#include <linux/delay.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/clock.h>
+#include <linux/spinlock.h>
+#include <linux/timekeeping.h>
+#include <linux/workqueue.h>
+#include "vk_shims.h"
+
+static DEFINE_SPINLOCK(vk_registry_spinlock);
+static DEFINE_MUTEX(vk_control_mutex);
+
+unsigned long vk_registry_lock(void)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&vk_registry_spinlock, flags);
+	return flags;
+}
+
+void vk_registry_unlock(unsigned long flags)
+{
+	spin_unlock_irqrestore(&vk_registry_spinlock, flags);
+}
+
+void vk_control_lock(void)
+{
+	mutex_lock(&vk_control_mutex);
+}
+
+bool vk_control_trylock(void)
+{
+	return mutex_trylock(&vk_control_mutex);
+}
+
+void vk_control_unlock(void)
+{
+	mutex_unlock(&vk_control_mutex);
+}
+
+void vk_rcu_read_lock(void)
+{
+	rcu_read_lock();
+}
+
+void vk_rcu_read_unlock(void)
+{
+	rcu_read_unlock();
+}
+
+void vk_synchronize_rcu(void)
+{
+	synchronize_rcu();
+}
+
+/* What the caller of vk_call_rcu() keeps three words for. */
+struct vk_rcu {
+	struct rcu_head rcu;
+	void (*fn)(void *head);
+};
+
+static_assert(sizeof(struct vk_rcu) == 3 * sizeof(void *));
+
+static void vk_rcu_done(struct rcu_head *rcu)
+{
+	struct vk_rcu *head = container_of(rcu, struct vk_rcu, rcu);
+
+	head->fn(head);
+}
+
+void vk_call_rcu(void *p, void (*fn)(void *head))
+{
+	struct vk_rcu *head = p;
+
+	head->fn = fn;
+	call_rcu(&head->rcu, vk_rcu_done);
+}
+
+void vk_module_get(void)
+{
+	__module_get(THIS_MODULE);
+}
+
+void vk_module_put(void)
+{
+	module_put(THIS_MODULE);
+}
+
+unsigned long long vk_clock_ns(void)
+{
+	return ktime_get_mono_fast_ns();
+}
+
+int vk_current_pid(void)
+{
+	return task_pid_nr(current);
+}
+
+bool vk_opener_admin(const void *file)
+{
+	return file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN);
+}
+
+bool vk_current_admin(void)
+{
+	return ns_capable(&init_user_ns, CAP_SYS_ADMIN);
+}
+
+void vk_sleep_ms(unsigned int ms)
+{
+	msleep(ms);
+}
+
+/* The one piece of work that runs later: disarming what nobody needs any more. */
+static void vk_later_run(struct work_struct *work)
+{
+	vk_handler_later();
+}
+
+static DECLARE_DELAYED_WORK(vk_later_work, vk_later_run);
+
+void vk_later(unsigned int delay_ms)
+{
+	mod_delayed_work(system_dfl_wq, &vk_later_work, msecs_to_jiffies(delay_ms));
+}
+
+void vk_later_cancel(void)
+{
+	cancel_delayed_work_sync(&vk_later_work);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the series file tells the hook engine: symbols, sites and stubs. */
+#ifndef VK_HOOK_H
+#define VK_HOOK_H
+
+#include <linux/ftrace.h>
+#include <linux/static_call.h>
+#include "vk_shims.h"
+
+#define VK_ENTRY_BYTES 16
+
+/* A function or an object of the kernel that is not exported. */
+struct vk_symbol {
+	const char *name;
+	unsigned long address;
+	unsigned int matches;		/* how many symbols have exactly this name */
+	const char *sibling;		/* the suffix of a sibling that changes the ABI, or NULL */
+	char sibling_text[24];
+	unsigned int feature;		/* enum vk_feature that cannot work without it */
+};
+
+/*
+ * One place of the kernel that is diverted.
+ *
+ * @original and @host are static calls: the kernel patches their trampolines (and the jumps to
+ * them inside the stubs) into direct jumps, so nothing of ours ever jumps through a pointer to an
+ * address whose ENDBR may be sealed.
+ */
+struct vk_hook {
+	const char *symbol;
+	unsigned int feature;
+	unsigned int kind;
+	unsigned int subject;
+	void *stub;
+	struct static_call_key *original;
+	void *original_trampoline;
+	struct static_call_key *host;
+	void *host_trampoline;
+	/* For functions whose name is not unique: finds the address in data. */
+	unsigned long (*find)(void);
+
+	unsigned long function;
+	unsigned long site;		/* the ftrace nop */
+	unsigned char planned_bytes[VK_ENTRY_BYTES];
+	unsigned int state;
+	const char *refusal;
+	struct ftrace_ops ops;
+	atomic_t sleepers;
+};
+
+extern struct vk_hook vk_hooks[VK_HOOKS];
+
+/* The symbols the series file wants; ends with a NULL name. */
+extern struct vk_symbol vk_symbols[];
+/* Called once all of vk_symbols is resolved: fills static calls; 0 or a refusal per feature. */
+void vk_series_bind(void);
+extern const char *vk_feature_refusal[VK_FEATURES];
+
+/* The ftrace nop of a function, or 0. */
+unsigned long vk_function_site(unsigned long function);
+
+int vk_symbols_resolve(void);
+struct vk_symbol *vk_symbol(const char *name);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Entry stubs: where a diverted function's callers arrive.
+ *
+ * At its first instruction the registers and the stack are those of the function's own first
+ * instruction: arguments in rdi.., the return address on the stack. rax, r10, r11 and the flags
+ * are free. (When a tracer shares the site, ftrace_regs_caller restores all but r11.)
+ *
+ * A stub leaves by a direct jump: to vk_handler_NAME, a function with the prototype of the
+ * original, or to the static call vk_host_NAME, which the kernel patches into a jump to the
+ * instruction behind the ftrace nop (PASS) or to a shadow function (SHADOW, gate open).
+ *
+ * The filters may send a stranger to the handler, never one of ours past it.
+ */
+#ifndef VK_STUB_H
+#define VK_STUB_H
+
+#include <linux/kprobes.h>
+#include <linux/mm_types.h>
+#include <linux/pid.h>
+#include <linux/sched.h>
+#include <linux/objtool.h>
+#include <linux/static_call.h>
+#include <asm/percpu.h>
+
+/*
+ * Offsets as assembler symbols: a function's asm may have operands, an asm outside may not.
+ * Put once into the file that defines stubs.
+ */
+#define VK_STUB_OFFSET(symbol, value) asm volatile (".set " #symbol ", %c0" :: "i" (value))
+#define VK_STUB_OFFSETS							\
+	static void __used vk_stub_offsets(void)			\
+	{								\
+		VK_STUB_OFFSET(vk_task_pid, offsetof(struct task_struct, thread_pid));	\
+		VK_STUB_OFFSET(vk_task_mm, offsetof(struct task_struct, mm));		\
+		VK_STUB_OFFSET(vk_task_flags, offsetof(struct task_struct, flags));	\
+		VK_STUB_OFFSET(vk_kthread, PF_KTHREAD);					\
+		VK_STUB_OFFSET(vk_pid_level, offsetof(struct pid, level));		\
+		VK_STUB_OFFSET(vk_vma_mm, offsetof(struct vm_area_struct, vm_mm));	\
+	}
+
+/*
+ * Only ever reached by direct jumps (ftrace's, and the return of ftrace_regs_caller), so there
+ * is no ENDBR to pay for.
+ */
+#define VK_STUB(name, body)						\
+	extern const char vk_stub_##name[];				\
+	asm (".pushsection .text, \"ax\"\n\t"				\
+	     ".p2align 4\n\t"						\
+	     ".globl vk_stub_" #name "\n\t"				\
+	     ".type vk_stub_" #name ", @function\n"			\
+	     "vk_stub_" #name ":\n\t"					\
+	     ANNOTATE_NOENDBR "\n\t"					\
+	     body							\
+	     ".size vk_stub_" #name ", . - vk_stub_" #name "\n\t"	\
+	     ".popsection\n\t"						\
+	     ".pushsection _kprobe_blacklist, \"aw\"\n\t"		\
+	     ".quad vk_stub_" #name "\n\t"				\
+	     ".popsection")
+
+#define VK_TO_HOST(name) "jmp " STATIC_CALL_TRAMP_STR(vk_host_##name) "\n\t"
+#define VK_CURRENT "movq %gs:current_task(%rip), %rax\n\t"
+
+/* Subject: current. 7 instructions for a host caller. NULL thread_pid: past release_task(). */
+#define VK_STUB_CURRENT(name)						\
+	VK_STUB(name,							\
+		VK_CURRENT						\
+		"movq vk_task_pid(%rax), %rax\n\t"			\
+		"testq %rax, %rax\n\t"				\
+		"jz 1f\n\t"						\
+		"cmpl $0, vk_pid_level(%rax)\n\t"				\
+		"jne vk_handler_" #name "\n"				\
+		"1:\t" VK_TO_HOST(name))
+
+#define VK_STUB_OWN_MM(name)						\
+		"testl $vk_kthread, vk_task_flags(%rax)\n\t"		\
+		"jnz vk_handler_" #name "\n\t"				\
+		"movq vk_task_pid(%rax), %rax\n\t"			\
+		"cmpl $0, vk_pid_level(%rax)\n\t"				\
+		"jne vk_handler_" #name "\n\t"				\
+		VK_TO_HOST(name)
+
+/*
+ * Subject: the mm in the first argument. Certain only for a user task's own mm, where
+ * thread_pid is not NULL either: exit_mm() comes before release_task().
+ */
+#define VK_STUB_MM(name)						\
+	VK_STUB(name,							\
+		VK_CURRENT						\
+		"cmpq %rdi, vk_task_mm(%rax)\n\t"				\
+		"jne vk_handler_" #name "\n\t"				\
+		VK_STUB_OWN_MM(name))
+
+/* Subject: the mm of the VMA in the first argument. A vdso VMA has none. */
+#define VK_STUB_VMA(name)						\
+	VK_STUB(name,							\
+		VK_CURRENT						\
+		"movq vk_vma_mm(%rdi), %r10\n\t"			\
+		"cmpq %r10, vk_task_mm(%rax)\n\t"				\
+		"jne vk_handler_" #name "\n\t"				\
+		VK_STUB_OWN_MM(name))
+
+/*
+ * Subject: the new task in the first argument. vk_before_NAME(task) runs first when the task
+ * is not of the initial namespace, then the original, with nothing of ours on the stack.
+ */
+#define VK_STUB_BEFORE_TASK(name)					\
+	VK_STUB(name,							\
+		"movq vk_task_pid(%rdi), %rax\n\t"			\
+		"testq %rax, %rax\n\t"				\
+		"jz 1f\n\t"						\
+		"cmpl $0, vk_pid_level(%rax)\n\t"				\
+		"je 1f\n\t"						\
+		"pushq %rdi\n\t"					\
+		"call vk_before_" #name "\n\t"				\
+		"popq %rdi\n"						\
+		"1:\t" VK_TO_HOST(name))
+
+/* No filter: vk_before_NAME(argument), then the original. */
+#define VK_STUB_BEFORE(name)						\
+	VK_STUB(name,							\
+		"pushq %rdi\n\t"					\
+		"call vk_before_" #name "\n\t"				\
+		"popq %rdi\n\t"					\
+		VK_TO_HOST(name))
+
+/*
+ * The static calls, the weak handler and vk_original_NAME() of one hook. The handler is weak so
+ * that an author who does not use a hook links all the same; it answers as the host.
+ */
+#define VK_HOOKED(ret, name, params, args)				\
+	ret vk_handler_##name params;					\
+	ret vk_original_##name params;					\
+	DEFINE_STATIC_CALL_NULL(vk_original_##name, vk_handler_##name);	\
+	DEFINE_STATIC_CALL_NULL(vk_host_##name, vk_handler_##name);	\
+	notrace ret vk_original_##name params				\
+	{								\
+		return static_call(vk_original_##name) args;		\
+	}								\
+	__weak notrace ret vk_handler_##name params			\
+	{								\
+		return static_call(vk_host_##name) args;		\
+	}
+
+#define VK_HOOK_ENTRY(id, sym, name, f, k, s)				\
+	[id] = {							\
+		.symbol = sym,						\
+		.feature = VK_FEATURE_##f,				\
+		.kind = VK_KIND_##k,					\
+		.subject = VK_SUBJECT_##s,				\
+		.stub = (void *)vk_stub_##name,					\
+		.original = &STATIC_CALL_KEY(vk_original_##name),	\
+		.original_trampoline = STATIC_CALL_TRAMP_ADDR(vk_original_##name), \
+		.host = &STATIC_CALL_KEY(vk_host_##name),		\
+		.host_trampoline = STATIC_CALL_TRAMP_ADDR(vk_host_##name), \
+		VK_HOOK_MORE_##name					\
+	}
+
+#endif

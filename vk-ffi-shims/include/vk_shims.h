@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What crosses between C and Rust: integers, bool and opaque pointers, nothing else.
+ *
+ * src/bindings.rs is made from this file by bindgen and committed; no kernel header is
+ * included, so the result is the same for every kernel. C asserts in the series file
+ * that the constants here are the kernel's.
+ *
+ * Context words: "any" may be called anywhere but NMI; "process" may sleep.
+ */
+#ifndef VK_SHIMS_H
+#define VK_SHIMS_H
+
+#ifndef __KERNEL__
+#include <stdbool.h>
+#endif
+
+/* ---- Entry stubs ------------------------------------------------------------------ */
+
+/*
+ * What a caller that is certainly none of ours gets.
+ *
+ * PASS: straight on to the original.
+ * SHADOW: the host's own shadow value, answered by a C function, no Rust.
+ * REPL: as PASS for strangers; ours are answered and the original is not run.
+ * AROUND: the original is called and its result looked at.
+ */
+enum vk_kind {
+	VK_KIND_PASS = 0,
+	VK_KIND_SHADOW = 1,
+	VK_KIND_REPL = 2,
+	VK_KIND_AROUND = 3,
+};
+
+/* Whose policy a decision is about. */
+enum vk_subject {
+	VK_SUBJECT_NONE = 0,	/* the argument says it itself */
+	VK_SUBJECT_CURRENT = 1,	/* the running task */
+	VK_SUBJECT_MM = 2,	/* a struct mm_struct */
+	VK_SUBJECT_VMA = 3,	/* the mm of a struct vm_area_struct */
+};
+
+enum vk_feature {
+	VK_FEATURE_LIFECYCLE = 0,
+	VK_FEATURE_SYSCTL = 1,
+	VK_FEATURE_OVERCOMMIT = 2,
+	VK_FEATURE_THP = 3,
+	VK_FEATURES = 4,
+};
+
+enum vk_hook_id {
+	VK_HOOK_WAKE_UP_NEW_TASK = 0,
+	VK_HOOK_DELAYED_FREE_PIDNS = 1,
+	VK_HOOK_OVERCOMMIT_POLICY_HANDLER = 2,
+	VK_HOOK_OVERCOMMIT_RATIO_HANDLER = 3,
+	VK_HOOK_OVERCOMMIT_KBYTES_HANDLER = 4,
+	VK_HOOK_VM_ENOUGH_MEMORY = 5,
+	VK_HOOK_VM_COMMIT_LIMIT = 6,
+	VK_HOOK_VM_MEMORY_COMMITTED = 7,
+	VK_HOOK_THP_ALLOWABLE_ORDERS = 8,
+	VK_HOOK_THP_ENABLED_SHOW = 9,
+	VK_HOOK_THP_ENABLED_STORE = 10,
+	VK_HOOK_ANON_ENABLED_SHOW = 11,
+	VK_HOOK_ANON_ENABLED_STORE = 12,
+	VK_HOOKS = 13,
+};
+
+/* Where a hook is in its life. */
+enum vk_state {
+	VK_STATE_ABSENT = 0,	/* its symbol does not fit */
+	VK_STATE_PLANNED = 1,	/* resolved, the site untouched */
+	VK_STATE_ARMED = 2,	/* the site jumps to the stub, verified */
+	VK_STATE_DRAINING = 3,	/* the site restored, tasks may still be inside */
+};
+
+/* Resolves every symbol and plans every hook. Process context, once, before anything else. */
+int vk_resolve(void);
+/* Why hook @id (or the feature's data, with @id = VK_HOOKS + feature) was not planned; "" if it was. */
+const char *vk_refusal(unsigned int id);
+
+const char *vk_hook_symbol(unsigned int id);
+const char *vk_feature_name(unsigned int feature);
+unsigned int vk_hook_feature(unsigned int id);
+unsigned int vk_hook_kind(unsigned int id);
+unsigned int vk_hook_subject(unsigned int id);
+unsigned int vk_hook_state(unsigned int id);
+unsigned long vk_hook_address(unsigned int id);
+/* Copies at most @len of the function's first 16 bytes as they are now; returns how many. */
+unsigned int vk_hook_entry(unsigned int id, unsigned char *out, unsigned int len);
+
+/*
+ * The arm and disarm state machine (kernel_review 10): planned -> armed -> draining -> planned.
+ * All in process context, callers serialised by the control mutex.
+ */
+/* Puts hook @id in and reads the site back. 0, or -EBUSY (another direct user, or
+ * kernel.ftrace_enabled is 0), -ENODEV, -EILSEQ (the site reads back wrong). */
+int vk_hook_arm(unsigned int id);
+/* Takes hook @id out. An error leaves it armed. */
+int vk_hook_disarm(unsigned int id);
+/* Waits until no task runs in a stub or in a function that does not sleep: synchronize_rcu_tasks(). */
+void vk_hooks_synchronize(void);
+/* Waits up to @timeout_ms for tasks that sleep in a handler. 0, or -EBUSY with one of them in
+ * @pid and the hook in @id. */
+int vk_hooks_drain(unsigned int timeout_ms, int *pid, unsigned int *id);
+/*
+ * Marks current as inside hook @id and about to sleep: RCU-tasks takes a sleeper for gone.
+ * Returns a slot for vk_flight_leave(). Any context.
+ */
+int vk_flight_enter(unsigned int id);
+void vk_flight_leave(unsigned int id, int slot);
+/* After the last drain: waits for RCU callbacks of ours. */
+void vk_hooks_barrier(void);
+
+/* ---- Subjects --------------------------------------------------------------------- */
+
+/*
+ * Each returns the active pid namespace of the subject, or NULL for the host (the initial
+ * namespace, a kernel thread, a task past release_task(), an mm without owner).
+ * Any context, under rcu_read_lock(); the address is a key, good until the unlock.
+ */
+const void *vk_subject_current(void);
+const void *vk_subject_mm(const void *mm);
+const void *vk_subject_vma(const void *vma);
+
+/* ---- Namespaces ------------------------------------------------------------------- */
+
+/* Any context, under rcu_read_lock() or with the namespace otherwise held. */
+const void *vk_ns_parent(const void *ns);	/* NULL above the first level */
+unsigned long long vk_ns_id(const void *ns);
+unsigned int vk_ns_level(const void *ns);
+bool vk_ns_is_descendant(const void *ns, const void *ancestor);	/* or the same */
+/* Global pid of the namespace's init, 0 if there is none; its comm in 16 bytes. */
+int vk_ns_init_pid(const void *ns, unsigned char *comm);
+unsigned int vk_ns_tasks(const void *ns);
+/* Whether current is in an ancestor pid namespace of @ns, and not in @ns itself. */
+bool vk_ns_below_current(const void *ns);
+/* CAP_SYS_ADMIN of current in the namespace's user namespace. */
+bool vk_ns_admin(const void *ns);
+/* Bytes of memory.max and memory.swap.max of the init's memcg, least over its ancestors; ~0 is none. */
+void vk_ns_memory_max(const void *ns, unsigned long long *memory, unsigned long long *swap);
+
+/*
+ * Calls @found for each pid namespace that has a live init, under rcu_read_lock(), until it
+ * returns false. Process context.
+ */
+void vk_ns_each(bool (*found)(const void *ns, void *data), void *data);
+
+/* ---- Overcommit ------------------------------------------------------------------- */
+
+/* vm_acct_memory(): moves the kernel's own counter. Any context. */
+void vk_overcommit_account(long pages);
+unsigned long long vk_overcommit_committed(void);
+long vk_ram_pages(void);
+long vk_hugetlb_pages(void);
+long vk_swap_pages(void);
+/* The host's own values: vm.overcommit_memory, _ratio, _kbytes. */
+void vk_overcommit_host(int *mode, int *ratio, unsigned long *kbytes);
+/* vm.admin_reserve_kbytes and vm.user_reserve_kbytes, in pages. */
+void vk_overcommit_reserves(long *admin, long *user);
+long vk_mm_total_pages(const void *mm);
+/* Pages current was already charged for under the mmap write lock it holds; the call adds @pages. */
+long vk_overcommit_in_flight(const void *mm, long pages);
+/*
+ * Sums the VM_ACCOUNT pages of every mm owned by a task of @ns or below.
+ * Never sleeps; no caller may hold a spinlock. @unlocked gets the pages of address spaces whose
+ * lock could not be taken, which are counted whole (total_vm). -EAGAIN when a bound was hit.
+ */
+long vk_ns_accounted_pages(const void *ns, long *unlocked);
+bool vk_may_recount(void);	/* false in atomic context */
+/* The kernel's own words, rate-limited. */
+void vk_overcommit_warn(long pages);
+
+/* ---- Transparent huge pages ------------------------------------------------------- */
+
+enum vk_tva {
+	VK_TVA_SMAPS = 0,
+	VK_TVA_PAGEFAULT = 1,
+	VK_TVA_KHUGEPAGED = 2,
+	VK_TVA_FORCED_COLLAPSE = 3,
+};
+
+bool vk_vma_is_anonymous(const void *vma);
+bool vk_vma_is_shmem(const void *vma);
+/* Huge PFN mappings, which no policy applies to. */
+bool vk_vma_is_huge_pfn(const void *vma);
+bool vk_vm_flags_hugepage(unsigned long vm_flags);
+bool vk_vm_flags_nohugepage(unsigned long vm_flags);
+unsigned int vk_pmd_order(void);
+unsigned int vk_thpsize_order(const void *kobj);
+/* The host's `enabled` for anonymous memory of PMD order: 0 always, 1 madvise, 2 never. */
+unsigned int vk_thp_host_enabled(void);
+/*
+ * The gate: bit PMD_ORDER of huge_anon_orders_always. Opened last, after every SHADOW hook of
+ * the feature is armed and verified; closed first, and the close waits for RCU-tasks.
+ * Process context.
+ */
+int vk_thp_gate_open(void);
+int vk_thp_gate_close(void);
+bool vk_thp_gate_is_open(void);
+
+/* ---- Text of files ---------------------------------------------------------------- */
+
+/* A user of sysfs or proc: copies into the kernel buffer the file's method was given. */
+bool vk_copy_out(void *buffer, unsigned long room, const unsigned char *text, unsigned long len);
+
+/* ---- Originals: the hooked function as if the hook were not there ------------------ */
+
+int vk_original_overcommit_policy_handler(const void *table, int write, void *buffer,
+					  unsigned long *lenp, long long *ppos);
+int vk_original_overcommit_ratio_handler(const void *table, int write, void *buffer,
+					 unsigned long *lenp, long long *ppos);
+int vk_original_overcommit_kbytes_handler(const void *table, int write, void *buffer,
+					  unsigned long *lenp, long long *ppos);
+int vk_original_vm_enough_memory(const void *mm, long pages, int cap_sys_admin);
+unsigned long vk_original_vm_commit_limit(void);
+unsigned long vk_original_vm_memory_committed(void);
+unsigned long vk_original_thp_allowable_orders(const void *vma, unsigned long vm_flags, int type,
+					       unsigned long orders);
+/* What the host gets: the original, or with the gate open the host's shadow. */
+unsigned long vk_host_thp_allowable_orders_call(const void *vma, unsigned long vm_flags, int type,
+						unsigned long orders);
+long vk_original_thp_enabled_show(const void *kobj, const void *attr, void *buf);
+long vk_original_thp_enabled_store(const void *kobj, const void *attr, const void *buf,
+				   unsigned long count);
+long vk_host_anon_enabled_show_call(const void *kobj, const void *attr, void *buf);
+long vk_host_anon_enabled_store_call(const void *kobj, const void *attr, const void *buf,
+				     unsigned long count);
+
+long vk_original_anon_enabled_show(const void *kobj, const void *attr, void *buf);
+long vk_original_anon_enabled_store(const void *kobj, const void *attr, const void *buf,
+				    unsigned long count);
+
+/* ---- Locks, RCU, the module ------------------------------------------------------- */
+
+/* The registry's spinlock: taken with interrupts off, also in the RCU callback. */
+unsigned long vk_registry_lock(void);
+void vk_registry_unlock(unsigned long flags);
+/* The control mutex: one change of policy or of hooks at a time. Process context. */
+void vk_control_lock(void);
+bool vk_control_trylock(void);
+void vk_control_unlock(void);
+/* Sleeps for about @ms. Process context. */
+void vk_sleep_ms(unsigned int ms);
+
+void vk_rcu_read_lock(void);
+void vk_rcu_read_unlock(void);
+void vk_synchronize_rcu(void);
+/* Calls @fn(@head) after a grace period; @head points to three unused words. Any context. */
+void vk_call_rcu(void *head, void (*fn)(void *head));
+
+/* Pins the module. Any context. */
+void vk_module_get(void);
+void vk_module_put(void);
+unsigned long long vk_clock_ns(void);
+int vk_current_pid(void);
+/* CAP_SYS_ADMIN in the initial user namespace: of the task that opened @file, and of current. */
+bool vk_opener_admin(const void *file);
+bool vk_current_admin(void);
+
+/* Runs vk_handler_later() on a workqueue after @delay_ms, once; a later call moves it. Any context. */
+void vk_later(unsigned int delay_ms);
+void vk_later_cancel(void);
+
+/* ---- What Rust provides: the hook! and callback! macros make these ------------------ */
+
+#ifdef __KERNEL__
+void vk_handler_birth(const void *ns);	/* process context, may sleep */
+void vk_handler_end(const void *ns);	/* RCU callback: atomic */
+void vk_handler_later(void);		/* workqueue */
+#endif
+
+#endif

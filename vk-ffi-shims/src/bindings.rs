@@ -1,0 +1,404 @@
+//! Made by `cargo xtask bindings` from `include/vk_shims.h`; do not edit.
+
+pub const VK_KIND_PASS: vk_kind = 0;
+pub const VK_KIND_SHADOW: vk_kind = 1;
+pub const VK_KIND_REPL: vk_kind = 2;
+pub const VK_KIND_AROUND: vk_kind = 3;
+pub type vk_kind = ::core::ffi::c_uint;
+pub const VK_SUBJECT_NONE: vk_subject = 0;
+pub const VK_SUBJECT_CURRENT: vk_subject = 1;
+pub const VK_SUBJECT_MM: vk_subject = 2;
+pub const VK_SUBJECT_VMA: vk_subject = 3;
+pub type vk_subject = ::core::ffi::c_uint;
+pub const VK_FEATURE_LIFECYCLE: vk_feature = 0;
+pub const VK_FEATURE_SYSCTL: vk_feature = 1;
+pub const VK_FEATURE_OVERCOMMIT: vk_feature = 2;
+pub const VK_FEATURE_THP: vk_feature = 3;
+pub const VK_FEATURES: vk_feature = 4;
+pub type vk_feature = ::core::ffi::c_uint;
+pub const VK_HOOK_WAKE_UP_NEW_TASK: vk_hook_id = 0;
+pub const VK_HOOK_DELAYED_FREE_PIDNS: vk_hook_id = 1;
+pub const VK_HOOK_OVERCOMMIT_POLICY_HANDLER: vk_hook_id = 2;
+pub const VK_HOOK_OVERCOMMIT_RATIO_HANDLER: vk_hook_id = 3;
+pub const VK_HOOK_OVERCOMMIT_KBYTES_HANDLER: vk_hook_id = 4;
+pub const VK_HOOK_VM_ENOUGH_MEMORY: vk_hook_id = 5;
+pub const VK_HOOK_VM_COMMIT_LIMIT: vk_hook_id = 6;
+pub const VK_HOOK_VM_MEMORY_COMMITTED: vk_hook_id = 7;
+pub const VK_HOOK_THP_ALLOWABLE_ORDERS: vk_hook_id = 8;
+pub const VK_HOOK_THP_ENABLED_SHOW: vk_hook_id = 9;
+pub const VK_HOOK_THP_ENABLED_STORE: vk_hook_id = 10;
+pub const VK_HOOK_ANON_ENABLED_SHOW: vk_hook_id = 11;
+pub const VK_HOOK_ANON_ENABLED_STORE: vk_hook_id = 12;
+pub const VK_HOOKS: vk_hook_id = 13;
+pub type vk_hook_id = ::core::ffi::c_uint;
+pub const VK_STATE_ABSENT: vk_state = 0;
+pub const VK_STATE_PLANNED: vk_state = 1;
+pub const VK_STATE_ARMED: vk_state = 2;
+pub const VK_STATE_DRAINING: vk_state = 3;
+pub type vk_state = ::core::ffi::c_uint;
+unsafe extern "C" {
+    pub fn vk_resolve() -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_refusal(id: ::core::ffi::c_uint) -> *const ::core::ffi::c_char;
+}
+unsafe extern "C" {
+    pub fn vk_hook_symbol(id: ::core::ffi::c_uint) -> *const ::core::ffi::c_char;
+}
+unsafe extern "C" {
+    pub fn vk_feature_name(feature: ::core::ffi::c_uint) -> *const ::core::ffi::c_char;
+}
+unsafe extern "C" {
+    pub fn vk_hook_feature(id: ::core::ffi::c_uint) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_hook_kind(id: ::core::ffi::c_uint) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_hook_subject(id: ::core::ffi::c_uint) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_hook_state(id: ::core::ffi::c_uint) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_hook_address(id: ::core::ffi::c_uint) -> ::core::ffi::c_ulong;
+}
+unsafe extern "C" {
+    pub fn vk_hook_entry(
+        id: ::core::ffi::c_uint,
+        out: *mut ::core::ffi::c_uchar,
+        len: ::core::ffi::c_uint,
+    ) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_hook_arm(id: ::core::ffi::c_uint) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_hook_disarm(id: ::core::ffi::c_uint) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_hooks_synchronize();
+}
+unsafe extern "C" {
+    pub fn vk_hooks_drain(
+        timeout_ms: ::core::ffi::c_uint,
+        pid: *mut ::core::ffi::c_int,
+        id: *mut ::core::ffi::c_uint,
+    ) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_flight_enter(id: ::core::ffi::c_uint) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_flight_leave(id: ::core::ffi::c_uint, slot: ::core::ffi::c_int);
+}
+unsafe extern "C" {
+    pub fn vk_hooks_barrier();
+}
+unsafe extern "C" {
+    pub fn vk_subject_current() -> *const ::core::ffi::c_void;
+}
+unsafe extern "C" {
+    pub fn vk_subject_mm(mm: *const ::core::ffi::c_void) -> *const ::core::ffi::c_void;
+}
+unsafe extern "C" {
+    pub fn vk_subject_vma(vma: *const ::core::ffi::c_void) -> *const ::core::ffi::c_void;
+}
+unsafe extern "C" {
+    pub fn vk_ns_parent(ns: *const ::core::ffi::c_void) -> *const ::core::ffi::c_void;
+}
+unsafe extern "C" {
+    pub fn vk_ns_id(ns: *const ::core::ffi::c_void) -> ::core::ffi::c_ulonglong;
+}
+unsafe extern "C" {
+    pub fn vk_ns_level(ns: *const ::core::ffi::c_void) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_ns_is_descendant(
+        ns: *const ::core::ffi::c_void,
+        ancestor: *const ::core::ffi::c_void,
+    ) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_ns_init_pid(
+        ns: *const ::core::ffi::c_void,
+        comm: *mut ::core::ffi::c_uchar,
+    ) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_ns_tasks(ns: *const ::core::ffi::c_void) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_ns_below_current(ns: *const ::core::ffi::c_void) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_ns_admin(ns: *const ::core::ffi::c_void) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_ns_memory_max(
+        ns: *const ::core::ffi::c_void,
+        memory: *mut ::core::ffi::c_ulonglong,
+        swap: *mut ::core::ffi::c_ulonglong,
+    );
+}
+unsafe extern "C" {
+    pub fn vk_ns_each(
+        found: ::core::option::Option<
+            unsafe extern "C" fn(
+                ns: *const ::core::ffi::c_void,
+                data: *mut ::core::ffi::c_void,
+            ) -> bool,
+        >,
+        data: *mut ::core::ffi::c_void,
+    );
+}
+unsafe extern "C" {
+    pub fn vk_overcommit_account(pages: ::core::ffi::c_long);
+}
+unsafe extern "C" {
+    pub fn vk_overcommit_committed() -> ::core::ffi::c_ulonglong;
+}
+unsafe extern "C" {
+    pub fn vk_ram_pages() -> ::core::ffi::c_long;
+}
+unsafe extern "C" {
+    pub fn vk_hugetlb_pages() -> ::core::ffi::c_long;
+}
+unsafe extern "C" {
+    pub fn vk_swap_pages() -> ::core::ffi::c_long;
+}
+unsafe extern "C" {
+    pub fn vk_overcommit_host(
+        mode: *mut ::core::ffi::c_int,
+        ratio: *mut ::core::ffi::c_int,
+        kbytes: *mut ::core::ffi::c_ulong,
+    );
+}
+unsafe extern "C" {
+    pub fn vk_overcommit_reserves(admin: *mut ::core::ffi::c_long, user: *mut ::core::ffi::c_long);
+}
+unsafe extern "C" {
+    pub fn vk_mm_total_pages(mm: *const ::core::ffi::c_void) -> ::core::ffi::c_long;
+}
+unsafe extern "C" {
+    pub fn vk_overcommit_in_flight(
+        mm: *const ::core::ffi::c_void,
+        pages: ::core::ffi::c_long,
+    ) -> ::core::ffi::c_long;
+}
+unsafe extern "C" {
+    pub fn vk_ns_accounted_pages(
+        ns: *const ::core::ffi::c_void,
+        unlocked: *mut ::core::ffi::c_long,
+    ) -> ::core::ffi::c_long;
+}
+unsafe extern "C" {
+    pub fn vk_may_recount() -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_overcommit_warn(pages: ::core::ffi::c_long);
+}
+pub const VK_TVA_SMAPS: vk_tva = 0;
+pub const VK_TVA_PAGEFAULT: vk_tva = 1;
+pub const VK_TVA_KHUGEPAGED: vk_tva = 2;
+pub const VK_TVA_FORCED_COLLAPSE: vk_tva = 3;
+pub type vk_tva = ::core::ffi::c_uint;
+unsafe extern "C" {
+    pub fn vk_vma_is_anonymous(vma: *const ::core::ffi::c_void) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_vma_is_shmem(vma: *const ::core::ffi::c_void) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_vma_is_huge_pfn(vma: *const ::core::ffi::c_void) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_vm_flags_hugepage(vm_flags: ::core::ffi::c_ulong) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_vm_flags_nohugepage(vm_flags: ::core::ffi::c_ulong) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_pmd_order() -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_thpsize_order(kobj: *const ::core::ffi::c_void) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_thp_host_enabled() -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_thp_gate_open() -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_thp_gate_close() -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_thp_gate_is_open() -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_copy_out(
+        buffer: *mut ::core::ffi::c_void,
+        room: ::core::ffi::c_ulong,
+        text: *const ::core::ffi::c_uchar,
+        len: ::core::ffi::c_ulong,
+    ) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_original_overcommit_policy_handler(
+        table: *const ::core::ffi::c_void,
+        write: ::core::ffi::c_int,
+        buffer: *mut ::core::ffi::c_void,
+        lenp: *mut ::core::ffi::c_ulong,
+        ppos: *mut ::core::ffi::c_longlong,
+    ) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_original_overcommit_ratio_handler(
+        table: *const ::core::ffi::c_void,
+        write: ::core::ffi::c_int,
+        buffer: *mut ::core::ffi::c_void,
+        lenp: *mut ::core::ffi::c_ulong,
+        ppos: *mut ::core::ffi::c_longlong,
+    ) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_original_overcommit_kbytes_handler(
+        table: *const ::core::ffi::c_void,
+        write: ::core::ffi::c_int,
+        buffer: *mut ::core::ffi::c_void,
+        lenp: *mut ::core::ffi::c_ulong,
+        ppos: *mut ::core::ffi::c_longlong,
+    ) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_original_vm_enough_memory(
+        mm: *const ::core::ffi::c_void,
+        pages: ::core::ffi::c_long,
+        cap_sys_admin: ::core::ffi::c_int,
+    ) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_original_vm_commit_limit() -> ::core::ffi::c_ulong;
+}
+unsafe extern "C" {
+    pub fn vk_original_vm_memory_committed() -> ::core::ffi::c_ulong;
+}
+unsafe extern "C" {
+    pub fn vk_original_thp_allowable_orders(
+        vma: *const ::core::ffi::c_void,
+        vm_flags: ::core::ffi::c_ulong,
+        type_: ::core::ffi::c_int,
+        orders: ::core::ffi::c_ulong,
+    ) -> ::core::ffi::c_ulong;
+}
+unsafe extern "C" {
+    pub fn vk_host_thp_allowable_orders_call(
+        vma: *const ::core::ffi::c_void,
+        vm_flags: ::core::ffi::c_ulong,
+        type_: ::core::ffi::c_int,
+        orders: ::core::ffi::c_ulong,
+    ) -> ::core::ffi::c_ulong;
+}
+unsafe extern "C" {
+    pub fn vk_original_thp_enabled_show(
+        kobj: *const ::core::ffi::c_void,
+        attr: *const ::core::ffi::c_void,
+        buf: *mut ::core::ffi::c_void,
+    ) -> ::core::ffi::c_long;
+}
+unsafe extern "C" {
+    pub fn vk_original_thp_enabled_store(
+        kobj: *const ::core::ffi::c_void,
+        attr: *const ::core::ffi::c_void,
+        buf: *const ::core::ffi::c_void,
+        count: ::core::ffi::c_ulong,
+    ) -> ::core::ffi::c_long;
+}
+unsafe extern "C" {
+    pub fn vk_host_anon_enabled_show_call(
+        kobj: *const ::core::ffi::c_void,
+        attr: *const ::core::ffi::c_void,
+        buf: *mut ::core::ffi::c_void,
+    ) -> ::core::ffi::c_long;
+}
+unsafe extern "C" {
+    pub fn vk_host_anon_enabled_store_call(
+        kobj: *const ::core::ffi::c_void,
+        attr: *const ::core::ffi::c_void,
+        buf: *const ::core::ffi::c_void,
+        count: ::core::ffi::c_ulong,
+    ) -> ::core::ffi::c_long;
+}
+unsafe extern "C" {
+    pub fn vk_original_anon_enabled_show(
+        kobj: *const ::core::ffi::c_void,
+        attr: *const ::core::ffi::c_void,
+        buf: *mut ::core::ffi::c_void,
+    ) -> ::core::ffi::c_long;
+}
+unsafe extern "C" {
+    pub fn vk_original_anon_enabled_store(
+        kobj: *const ::core::ffi::c_void,
+        attr: *const ::core::ffi::c_void,
+        buf: *const ::core::ffi::c_void,
+        count: ::core::ffi::c_ulong,
+    ) -> ::core::ffi::c_long;
+}
+unsafe extern "C" {
+    pub fn vk_registry_lock() -> ::core::ffi::c_ulong;
+}
+unsafe extern "C" {
+    pub fn vk_registry_unlock(flags: ::core::ffi::c_ulong);
+}
+unsafe extern "C" {
+    pub fn vk_control_lock();
+}
+unsafe extern "C" {
+    pub fn vk_control_trylock() -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_control_unlock();
+}
+unsafe extern "C" {
+    pub fn vk_sleep_ms(ms: ::core::ffi::c_uint);
+}
+unsafe extern "C" {
+    pub fn vk_rcu_read_lock();
+}
+unsafe extern "C" {
+    pub fn vk_rcu_read_unlock();
+}
+unsafe extern "C" {
+    pub fn vk_synchronize_rcu();
+}
+unsafe extern "C" {
+    pub fn vk_call_rcu(
+        head: *mut ::core::ffi::c_void,
+        fn_: ::core::option::Option<unsafe extern "C" fn(head: *mut ::core::ffi::c_void)>,
+    );
+}
+unsafe extern "C" {
+    pub fn vk_module_get();
+}
+unsafe extern "C" {
+    pub fn vk_module_put();
+}
+unsafe extern "C" {
+    pub fn vk_clock_ns() -> ::core::ffi::c_ulonglong;
+}
+unsafe extern "C" {
+    pub fn vk_current_pid() -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_opener_admin(file: *const ::core::ffi::c_void) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_current_admin() -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_later(delay_ms: ::core::ffi::c_uint);
+}
+unsafe extern "C" {
+    pub fn vk_later_cancel();
+}

@@ -1,0 +1,83 @@
+//! The module itself: its reference, its later work, its clock.
+
+use crate::bindings;
+
+/// Finds the kernel's symbols and plans every hook. Process context, once, before anything else.
+///
+/// What does not fit is refused by name in the log and in [`Feature::refusal`](crate::Feature::refusal).
+///
+/// # Errors
+///
+/// A negative errno: the kernel's symbol table cannot be read at all.
+pub fn resolve() -> Result<(), i32> {
+    // SAFETY: Process context (documented).
+    match unsafe { bindings::vk_resolve() } {
+        0 => Ok(()),
+        errno => Err(errno),
+    }
+}
+
+/// Keeps the module from being unloaded while it lives.
+#[derive(Debug)]
+pub struct Pin(());
+
+impl Pin {
+    /// Takes a reference. Any context.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        // SAFETY: Code of the module runs, so it is there.
+        unsafe { bindings::vk_module_get() };
+        Self(())
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        // SAFETY: Taken in `new`.
+        unsafe { bindings::vk_module_put() };
+    }
+}
+
+/// Returns a clock that only moves on, in nanoseconds. Any context.
+#[doc(alias = "ktime_get_mono_fast_ns")]
+pub fn clock_ns() -> u64 {
+    // SAFETY: Any context.
+    unsafe { bindings::vk_clock_ns() }
+}
+
+/// Returns the running task's pid in the initial namespace.
+pub fn current_pid() -> i32 {
+    // SAFETY: Any context.
+    unsafe { bindings::vk_current_pid() }
+}
+
+/// Tells whether the running task has CAP_SYS_ADMIN in the initial user namespace.
+pub fn current_is_admin() -> bool {
+    // SAFETY: Process context.
+    unsafe { bindings::vk_current_admin() }
+}
+
+/// Tells whether the task that opened `file` had CAP_SYS_ADMIN in the initial user namespace.
+#[cfg(feature = "kernel")]
+pub fn opener_is_admin(file: &kernel::fs::File) -> bool {
+    // SAFETY: The file is live while borrowed.
+    unsafe { bindings::vk_opener_admin(file.as_ptr().cast()) }
+}
+
+/// Runs the `callback!` named `later` on a workqueue after `delay_ms`; a later call moves it.
+pub fn later(delay_ms: u32) {
+    // SAFETY: Any context.
+    unsafe { bindings::vk_later(delay_ms) };
+}
+
+/// Cancels [`later`] and waits for it if it runs. Process context.
+pub fn cancel_later() {
+    // SAFETY: Process context (documented).
+    unsafe { bindings::vk_later_cancel() };
+}
+
+/// Sleeps. Process context.
+pub fn sleep_ms(ms: u32) {
+    // SAFETY: Process context (documented).
+    unsafe { bindings::vk_sleep_ms(ms) };
+}

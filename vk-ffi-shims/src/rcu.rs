@@ -1,0 +1,242 @@
+//! The read side of RCU, and values that are freed after a grace period.
+
+use crate::bindings;
+use core::marker::PhantomData;
+use memoffset::offset_of;
+use static_assertions::{assert_not_impl_any, const_assert, const_assert_eq};
+use vk_nshash::ReadSide;
+
+/// Proof that `rcu_read_lock()` is held by this task.
+///
+/// Any context; nothing may sleep while it lives.
+///
+/// # Invariants
+///
+/// The read lock is held while the value exists.
+#[derive(Debug)]
+pub struct ReadGuard(PhantomData<*mut ()>);
+
+assert_not_impl_any!(ReadGuard: Send, Sync);
+
+impl ReadGuard {
+    /// Enters the read side.
+    #[inline]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        // SAFETY: May be called in any context.
+        unsafe { bindings::vk_rcu_read_lock() };
+        // INVARIANT: Just taken.
+        Self(PhantomData)
+    }
+}
+
+impl Drop for ReadGuard {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: Held (type invariant).
+        unsafe { bindings::vk_rcu_read_unlock() };
+    }
+}
+
+// SAFETY: The read lock is held (type invariant), and nodes are freed by `call_rcu()`.
+unsafe impl ReadSide for ReadGuard {}
+
+/// Room for the kernel's `struct rcu_head` and a function.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct RcuHead([usize; 3]);
+
+// `struct vk_rcu` in c/sync.c has the same assertion.
+const_assert_eq!(size_of::<RcuHead>(), 3 * size_of::<*const ()>());
+
+/// The layout that [`RcuBox::retire`] relies on: the head is first.
+#[repr(C)]
+struct WithHead<T> {
+    head: RcuHead,
+    value: T,
+}
+
+const_assert_eq!(offset_of!(WithHead<u64>, head), 0);
+const_assert!(offset_of!(WithHead<u64>, value) >= size_of::<RcuHead>());
+
+#[cfg(feature = "kernel")]
+pub use with_kernel::{Boxed, Published, RcuBox, Retirees};
+
+#[cfg(feature = "kernel")]
+mod with_kernel {
+    use super::{ReadGuard, WithHead};
+    use crate::bindings;
+    use crate::RegistryGuard;
+    use core::ffi::c_void;
+    use core::ops::Deref;
+    use core::ptr::NonNull;
+    use core::sync::atomic::{AtomicPtr, Ordering};
+    use kernel::alloc::{AllocError, Flags};
+    use kernel::prelude::*;
+    use vk_nshash::{GracePeriod, Node, Owner};
+
+    /// A box whose memory can be given back after an RCU grace period without sleeping.
+    pub struct RcuBox<T>(KBox<WithHead<T>>);
+
+    impl<T> RcuBox<T> {
+        /// Allocates. Context: as `flags` say.
+        ///
+        /// # Errors
+        ///
+        /// No memory.
+        pub fn new(value: T, flags: Flags) -> Result<Self, AllocError> {
+            let head = super::RcuHead::default();
+            KBox::new(WithHead { head, value }, flags).map(Self)
+        }
+    }
+
+    impl<T: Send + 'static> RcuBox<T> {
+        /// Drops the value after a grace period, in an RCU callback: its drop must be atomic.
+        ///
+        /// Any context.
+        pub fn retire(self) {
+            let raw = KBox::into_raw(self.0);
+            // SAFETY:
+            // - The head is the first field (asserted above) and three words long.
+            // - `drop_retired::<T>` matches the type; the memory is ours until it runs.
+            unsafe { bindings::vk_call_rcu(raw.cast(), Some(drop_retired::<T>)) };
+        }
+    }
+
+    impl<T> Deref for RcuBox<T> {
+        type Target = T;
+        fn deref(&self) -> &T {
+            &self.0.value
+        }
+    }
+
+    impl<T> core::ops::DerefMut for RcuBox<T> {
+        fn deref_mut(&mut self) -> &mut T {
+            &mut self.0.value
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `head` came from `KBox::<WithHead<T>>::into_raw` and is given back once.
+    unsafe extern "C" fn drop_retired<T>(head: *mut c_void) {
+        // SAFETY: By the contract of this function.
+        drop(unsafe { KBox::from_raw(head.cast::<WithHead<T>>()) });
+    }
+
+    /// A node of a `vk_nshash` table in an [`RcuBox`].
+    pub struct Boxed<T>(pub RcuBox<Node<T>>);
+
+    // SAFETY: A box does not move its content, and is rebuilt from the same address: the node is
+    // a fixed distance behind the start of the allocation.
+    unsafe impl<T> Owner for Boxed<T> {
+        type Value = T;
+
+        fn into_node(self) -> NonNull<Node<T>> {
+            NonNull::from(&mut KBox::leak(self.0 .0).value)
+        }
+
+        unsafe fn from_node(node: NonNull<Node<T>>) -> Self {
+            let distance = memoffset::offset_of!(WithHead<Node<T>>, value);
+            // SAFETY: `node` is that far inside its allocation (contract of this function).
+            let start = unsafe { node.as_ptr().byte_sub(distance) };
+            // SAFETY: `start` is what `into_node` leaked.
+            Self(RcuBox(unsafe { KBox::from_raw(start.cast()) }))
+        }
+    }
+
+    // SAFETY: `call_rcu()` waits for every read side that exists now.
+    unsafe impl<T: Send + 'static> GracePeriod<Boxed<T>> for super::RcuHead {
+        fn retire(&self, node: Boxed<T>) {
+            node.0.retire();
+        }
+    }
+
+    /// A pointer to an immutable value that readers follow under RCU.
+    ///
+    /// # Invariants
+    ///
+    /// The pointer came from `KBox::into_raw`, and an older one is freed only after a grace
+    /// period.
+    pub struct Published<T>(AtomicPtr<T>);
+
+    impl<T> Published<T> {
+        /// Publishes a first value.
+        pub fn new(value: KBox<T>) -> Self {
+            // INVARIANT: From `into_raw`.
+            Self(AtomicPtr::new(KBox::into_raw(value)))
+        }
+
+        /// Returns the value. Any context.
+        #[inline]
+        pub fn read<'g>(&'g self, _read: &'g ReadGuard) -> &'g T {
+            // Acquire: pairs with the swap in `replace`.
+            let value = self.0.load(Ordering::Acquire);
+            // SAFETY: Valid for the read side (type invariant).
+            unsafe { &*value }
+        }
+
+        /// Changes a value that no reader can reach yet.
+        pub fn get_mut(&mut self) -> &mut T {
+            // SAFETY: Valid (type invariant), and `&mut self` keeps readers away.
+            unsafe { &mut **self.0.get_mut() }
+        }
+
+        /// Publishes `value`; the old one goes to `retirees`. Nothing sleeps.
+        ///
+        /// # Errors
+        ///
+        /// `retirees` has no room: nothing was changed and `value` comes back.
+        pub fn replace(
+            &self,
+            _write: &mut RegistryGuard,
+            value: KBox<T>,
+            retirees: &mut Retirees<T>,
+        ) -> Result<(), KBox<T>> {
+            if retirees.0.len() == retirees.0.capacity() {
+                return Err(value);
+            }
+            // AcqRel: readers see the value behind the pointer.
+            let old = self.0.swap(KBox::into_raw(value), Ordering::AcqRel);
+            // SAFETY: From `into_raw`, taken out once; `Retirees` waits for readers.
+            let old = unsafe { KBox::from_raw(old) };
+            // There is room.
+            if let Err(refused) = retirees.0.push_within_capacity(old) {
+                core::mem::forget(refused);
+            }
+            Ok(())
+        }
+    }
+
+    impl<T> Drop for Published<T> {
+        fn drop(&mut self) {
+            // SAFETY: From `into_raw`; whoever drops the owner has waited for its readers.
+            drop(unsafe { KBox::from_raw(*self.0.get_mut()) });
+        }
+    }
+
+    /// Old values that readers may still see. Dropping it waits for a grace period.
+    ///
+    /// Drop it in process context, with no lock held.
+    pub struct Retirees<T>(KVec<KBox<T>>);
+
+    impl<T> Retirees<T> {
+        /// Makes room for `count` values. May sleep.
+        ///
+        /// # Errors
+        ///
+        /// No memory.
+        pub fn with_room(count: usize) -> Result<Self, AllocError> {
+            KVec::with_capacity(count, GFP_KERNEL).map(Self)
+        }
+    }
+
+    impl<T> Drop for Retirees<T> {
+        fn drop(&mut self) {
+            if !self.0.is_empty() {
+                // SAFETY: Process context (documented).
+                unsafe { bindings::vk_synchronize_rcu() };
+            }
+        }
+    }
+}

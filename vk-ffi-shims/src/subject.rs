@@ -1,0 +1,89 @@
+//! Whose policy a decision is about.
+
+use crate::bindings;
+use crate::{Namespace, ReadGuard};
+use core::ffi::c_void;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+impl<'g> Namespace<'g> {
+    /// Returns the running task's active namespace, `None` for the host.
+    ///
+    /// Any context.
+    #[inline]
+    pub fn of_current(_read: &'g ReadGuard) -> Option<Self> {
+        // SAFETY: The read lock is held.
+        let ns = unsafe { bindings::vk_subject_current() };
+        // SAFETY: A live task pins its namespace, and RCU keeps it for `'g`.
+        unsafe { Self::from_raw(ns) }
+    }
+
+    /// Returns the namespace of the task that owns `mm`: the running task's for its own, or
+    /// without an `mm`.
+    ///
+    /// When tasks of two namespaces share one mm (CLONE_VM), the task that asks decides.
+    #[inline]
+    pub fn of_mm(_read: &'g ReadGuard, mm: Option<Mm<'_>>) -> Option<Self> {
+        let mm = mm.map_or(core::ptr::null(), Mm::as_ptr);
+        // SAFETY: The read lock is held, and `mm` is null or live (type invariant).
+        let ns = unsafe { bindings::vk_subject_mm(mm) };
+        // SAFETY: As in `of_current`.
+        unsafe { Self::from_raw(ns) }
+    }
+
+    /// Returns the namespace of the task that owns the mm of `vma`.
+    #[inline]
+    pub fn of_vma(_read: &'g ReadGuard, vma: Vma<'_>) -> Option<Self> {
+        // SAFETY: The read lock is held, and the VMA is live (type invariant).
+        let ns = unsafe { bindings::vk_subject_vma(vma.as_ptr()) };
+        // SAFETY: As in `of_current`.
+        unsafe { Self::from_raw(ns) }
+    }
+}
+
+macro_rules! argument {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// # Invariants
+        ///
+        /// The pointer is live for `'a`: the hooked function's caller holds it.
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name<'a>(NonNull<c_void>, PhantomData<&'a ()>);
+
+        impl $name<'_> {
+            /// Makes one of a hooked function's argument.
+            ///
+            /// # Safety
+            ///
+            /// `raw` is null or live until the handler returns.
+            #[doc(hidden)]
+            pub unsafe fn from_raw(raw: *const c_void) -> Option<Self> {
+                NonNull::new(raw.cast_mut()).map(|raw| Self(raw, PhantomData))
+            }
+
+            #[doc(hidden)]
+            pub fn as_ptr(self) -> *const c_void {
+                self.0.as_ptr()
+            }
+        }
+    };
+}
+
+argument!(
+    /// A `struct mm_struct` that a hooked function was given.
+    Mm
+);
+argument!(
+    /// A `struct vm_area_struct` that a hooked function was given.
+    Vma
+);
+
+impl Mm<'_> {
+    /// Returns the pages that are mapped.
+    #[doc(alias = "total_vm")]
+    pub fn total_pages(self) -> u64 {
+        // SAFETY: Live (type invariant).
+        unsafe { bindings::vk_mm_total_pages(self.as_ptr()) }.unsigned_abs()
+    }
+}

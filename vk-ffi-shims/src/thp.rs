@@ -1,0 +1,78 @@
+//! What the huge-page policy needs from a kernel: mm/huge_memory.c.
+
+use crate::bindings;
+use crate::Vma;
+use core::ffi::c_void;
+
+/// Opens the gate of anonymous memory: containers may get more than the host. May sleep.
+///
+/// # Errors
+///
+/// A negative errno: `-ENODEV` when a hook behind the gate is not armed.
+pub fn open_gate() -> Result<(), i32> {
+    // SAFETY: Process context (documented).
+    match unsafe { bindings::vk_thp_gate_open() } {
+        0 => Ok(()),
+        errno => Err(errno),
+    }
+}
+
+/// Closes the gate, waits for RCU-tasks and restores what opening changed. May sleep.
+pub fn close_gate() {
+    // SAFETY: Process context (documented).
+    unsafe { bindings::vk_thp_gate_close() };
+}
+
+/// Tells whether the gate is open.
+pub fn gate_is_open() -> bool {
+    // SAFETY: Any context.
+    unsafe { bindings::vk_thp_gate_is_open() }
+}
+
+/// Returns the host's policy for anonymous memory of PMD order: 0 always, 1 madvise, 2 never.
+pub fn host_enabled() -> u8 {
+    // SAFETY: The feature's symbols are resolved, or the hook would not be armed.
+    unsafe { bindings::vk_thp_host_enabled() as u8 }
+}
+
+impl Vma<'_> {
+    /// Tells whether it is anonymous memory.
+    pub fn is_anonymous(self) -> bool {
+        // SAFETY: Live (type invariant).
+        unsafe { bindings::vk_vma_is_anonymous(self.as_ptr()) }
+    }
+
+    /// Tells whether it maps shmem: `shmem_enabled` and mount options decide there.
+    pub fn is_shmem(self) -> bool {
+        // SAFETY: Live (type invariant).
+        unsafe { bindings::vk_vma_is_shmem(self.as_ptr()) }
+    }
+
+    /// Tells whether it maps huge PFNs, which no policy applies to.
+    pub fn is_huge_pfn(self) -> bool {
+        // SAFETY: Live (type invariant).
+        unsafe { bindings::vk_vma_is_huge_pfn(self.as_ptr()) }
+    }
+}
+
+/// What a handler of `thp_allowable_orders` answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrdersAnswer {
+    /// The host's policy, behind the gate if that is open.
+    Host,
+    /// The original is asked for these orders only.
+    Of(u64),
+}
+
+/// Tells whether `kobj` is the directory `hugepages-2048kB`.
+///
+/// # Safety
+///
+/// `kobj` is the one of a `struct thpsize`, live during the call.
+#[doc(hidden)]
+pub unsafe fn is_pmd_order_dir(kobj: *const c_void) -> bool {
+    // SAFETY: By the contract of this function.
+    let order = unsafe { bindings::vk_thpsize_order(kobj) };
+    // SAFETY: Any context.
+    order == unsafe { bindings::vk_pmd_order() }
+}
