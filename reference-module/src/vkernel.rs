@@ -61,7 +61,11 @@ impl kernel::Module for VKernel {
         let linger = (*module_parameters::linger_s.value()).clamp(0, 24 * 3600) as u32;
         engine::set_linger(linger);
         if *module_parameters::armed.value() != 0 {
-            engine::load().map_err(Error::from_errno)?;
+            if let Err(errno) = engine::load() {
+                // What was armed before the refusal is out, and nobody is inside any more.
+                engine::unload();
+                return Err(Error::from_errno(errno));
+            }
         }
         match device::register() {
             Ok(device) => Ok(Self {

@@ -234,7 +234,13 @@ static bool vk_hooks_sleeper(int *pid, unsigned int *id)
 int vk_hooks_drain(unsigned int timeout_ms, int *pid, unsigned int *id)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(timeout_ms);
+	bool draining = false;
 	unsigned int h;
+
+	for (h = 0; h < VK_HOOKS; h++)
+		draining |= vk_hooks[h].state == VK_STATE_DRAINING;
+	if (!draining)
+		return 0;
 
 	/* Everyone past a stub's first instruction is counted as a sleeper now, or has left. */
 	synchronize_rcu_tasks();

@@ -19,7 +19,11 @@ DEFINE_STATIC_CALL_NULL(vk_kallsyms_lookup, *(unsigned long (*)(const char *))NU
 /* Returns the address of a function by registering a kprobe on it, or 0. */
 static unsigned long vk_symbol_by_kprobe(const char *name)
 {
-	struct kprobe probe = { .symbol_name = name };
+	/*
+	 * Never armed: at a function's entry a probe would go through ftrace, which leaves the
+	 * site in disorder if kernel.ftrace_enabled is 0 meanwhile.
+	 */
+	struct kprobe probe = { .symbol_name = name, .flags = KPROBE_FLAG_DISABLED };
 	unsigned long address;
 
 	if (register_kprobe(&probe))

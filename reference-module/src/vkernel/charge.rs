@@ -2,6 +2,7 @@
 //!
 //! Hooks: `__vm_enough_memory`, `vm_commit_limit`, `vm_memory_committed` of mm/util.c.
 
+use crate::books::Books;
 use crate::container::{Container, Effective};
 use crate::engine::is_enforced;
 use crate::registry;
@@ -116,6 +117,17 @@ pub(crate) fn held_pages(ns: Namespace<'_>, effective: &Effective) -> Option<u64
         }
     }
     Some(books.account.held_pages().unsigned_abs())
+}
+
+/// Counts what a container already holds, when it gets a commit policy.
+///
+/// Process context, no mmap lock held.
+pub(crate) fn recount(ns: Namespace<'_>, books: &Books) {
+    if let Some(recount) = books.account.try_begin_recount() {
+        if let Some(counted) = ns.accounted_pages() {
+            recount.finish(counted.pages);
+        }
+    }
 }
 
 fn current<T>(then: impl FnOnce(Namespace<'_>, &Container, &Effective) -> Option<T>) -> Option<T> {

@@ -699,10 +699,18 @@ fn publish(
     match *place {
         Place::Container(id) => {
             engine::arm_for(control, &own)?;
+            let is_first = own.has_overcommit() && !before.has_overcommit();
+            if is_first {
+                recount(id);
+            }
             registry::change(control, id, own).map_err(|error| match error {
                 ChangeError::Gone => gone(),
                 ChangeError::NoMemory => no_memory(),
             })?;
+            if is_first {
+                // Once more, for what was charged in between and followed by nobody.
+                recount(id);
+            }
             engine::settle(control);
             log_changes(format_args!("ns:{}", id.number), &before, &own);
         }
@@ -722,6 +730,19 @@ fn publish(
         }
     }
     Ok(())
+}
+
+fn recount(id: Id) {
+    each_namespace(|ns| {
+        if ns.id() != id.number {
+            return true;
+        }
+        let read = ReadGuard::new();
+        if let Some(container) = registry::find(&read, ns) {
+            charge::recount(ns, &container.books);
+        }
+        false
+    });
 }
 
 fn keep(control: &mut ControlGuard, new: Kept) -> Answer<'static> {

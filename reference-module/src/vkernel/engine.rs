@@ -330,15 +330,11 @@ pub(crate) fn arm(control: &mut ControlGuard) -> core::result::Result<(), Refusa
     let kept = core::mem::replace(KEPT.get_mut(control), KVec::new());
     for entry in kept.iter() {
         if let Err(refusal) = arm_for(control, &entry.own) {
-            *KEPT.get_mut(control) = kept;
-            let _ = take_out(control, 1000);
-            return Err(refusal);
+            return give_up(control, kept, refusal);
         }
     }
     if let Err(refusal) = arm_for(control, &registry::default_own()) {
-        *KEPT.get_mut(control) = kept;
-        let _ = take_out(control, 1000);
-        return Err(refusal);
+        return give_up(control, kept, refusal);
     }
     registry::adopt(|number| kept.iter().find(|e| e.number == number).map(|e| e.own));
     // A child may have been adopted before its parent.
@@ -348,6 +344,21 @@ pub(crate) fn arm(control: &mut ControlGuard) -> core::result::Result<(), Refusa
     ENFORCED.store(true, Ordering::Release);
     settle(control);
     Ok(())
+}
+
+/// Takes out what was armed when arming failed half-way.
+fn give_up(
+    control: &mut ControlGuard,
+    kept: KVec<Kept>,
+    refusal: Refusal<'static>,
+) -> core::result::Result<(), Refusal<'static>> {
+    *KEPT.get_mut(control) = kept;
+    if let Err(refusal) = take_out(control, 1000) {
+        pr_warn!("{}\n", core::format_args!("{}", refusal.what));
+    }
+    // Births that the lifecycle hooks saw meanwhile.
+    registry::clear(|_, _| {});
+    Err(refusal)
 }
 
 /// Takes all hooks out, keeping what was set.
