@@ -1,0 +1,143 @@
+//! Inheritance: per key, the nearest namespace that has it.
+
+use vk_overcommit::{Mode, Policy};
+use vk_reference_module::{Effective, Field, Key, Own, Setting, Source};
+use vk_sysctl::{Key as Sysctl, Value};
+use vk_thp::Enabled;
+
+const MEMORY: Key = Key::Sysctl(Sysctl::OvercommitMemory);
+const RATIO: Key = Key::Sysctl(Sysctl::OvercommitRatio);
+const KBYTES: Key = Key::Sysctl(Sysctl::OvercommitKbytes);
+
+fn own(pairs: &[(Key, &[u8])]) -> Own {
+    let mut own = Own::new();
+    for &(key, text) in pairs {
+        let setting = key.parse(text).expect("a value of the key");
+        assert!(own.set(key, setting));
+    }
+    own
+}
+
+fn chain(owns: &[Own]) -> Effective<usize, usize> {
+    let mut effective = Effective::host();
+    for (id, own) in owns.iter().enumerate() {
+        effective.inherit(id, own, || id * 10);
+    }
+    effective
+}
+
+#[test]
+fn nothing_set_is_the_hosts() {
+    let effective = chain(&[Own::new(), Own::new()]);
+    for key in Key::ALL {
+        assert_eq!(effective.get(key), None);
+        assert_eq!(effective.source(key), Source::Host);
+    }
+    assert!(effective.books().is_none());
+    let host = Policy {
+        mode: Mode::Never,
+        ratio: 7,
+        kbytes: 3,
+    };
+    assert_eq!(effective.overcommit(host), host);
+}
+
+#[test]
+fn the_nearest_value_wins_key_by_key() {
+    let inner = own(&[(Key::ThpEnabled, b"never")]);
+    let outer = own(&[(Key::ThpEnabled, b"always"), (MEMORY, b"2")]);
+    let effective = chain(&[inner, outer]);
+    assert_eq!(effective.thp_enabled(), Some(Enabled::Never));
+    assert_eq!(effective.source(Key::ThpEnabled), Source::Namespace(0));
+    assert_eq!(
+        effective.sysctl(Sysctl::OvercommitMemory),
+        Some(Value::Int(2))
+    );
+    assert_eq!(effective.source(MEMORY), Source::Namespace(1));
+    assert_eq!(effective.books(), Some((1, &10)));
+}
+
+#[test]
+fn the_account_is_of_the_nearest_with_a_commit_policy() {
+    let effective = chain(&[
+        own(&[(Key::ThpEnabled, b"never")]),
+        own(&[(RATIO, b"80")]),
+        own(&[(MEMORY, b"2")]),
+    ]);
+    assert_eq!(effective.books(), Some((1, &10)));
+}
+
+#[test]
+fn ratio_and_kbytes_stay_one_setting() {
+    let effective = chain(&[
+        own(&[(KBYTES, b"1024")]),
+        own(&[(RATIO, b"80"), (MEMORY, b"2")]),
+    ]);
+    let policy = effective.overcommit(Policy::default());
+    assert_eq!(
+        (policy.mode, policy.ratio, policy.kbytes),
+        (Mode::Never, 0, 1024)
+    );
+}
+
+#[test]
+fn only_the_rule_of_the_value_that_counts_makes_it_writable() {
+    let mut inner = own(&[(MEMORY, b"1")]);
+    let mut outer = own(&[(MEMORY, b"2"), (Key::ThpEnabled, b"never")]);
+    outer.rule_mut(MEMORY).expect("a key").is_writable = true;
+    outer.rule_mut(Key::ThpEnabled).expect("a key").is_writable = true;
+    let effective = chain(&[inner, outer]);
+    assert!(!effective.is_writable(MEMORY));
+    assert!(effective.is_writable(Key::ThpEnabled));
+    inner.rule_mut(MEMORY).expect("a key").is_writable = true;
+    assert!(chain(&[inner, outer]).is_writable(MEMORY));
+}
+
+#[test]
+fn bounds_admit_what_is_between_them() {
+    let mut own = own(&[(KBYTES, b"100")]);
+    let rule = own.rule_mut(KBYTES).expect("a key");
+    rule.min = Some(Setting::Sysctl(Value::UnsignedLong(50)));
+    rule.max = Some(Setting::Sysctl(Value::UnsignedLong(200)));
+    let admits = |kbytes| {
+        own.rule(KBYTES)
+            .admits(Setting::Sysctl(Value::UnsignedLong(kbytes)))
+    };
+    assert_eq!([49, 50, 200, 201].map(admits), [false, true, true, false]);
+}
+
+#[test]
+fn unset_takes_the_rule_away_too() {
+    let mut own = own(&[(MEMORY, b"2")]);
+    own.rule_mut(MEMORY).expect("a key").is_writable = true;
+    assert!(own.is_set() && own.has_overcommit());
+    own.unset(MEMORY);
+    assert_eq!(own, Own::new());
+}
+
+#[test]
+fn only_more_than_never_needs_the_gate() {
+    let needs = |text: &[u8]| own(&[(Key::ThpEnabled, text)]).needs_gate();
+    assert_eq!(
+        [&b"always"[..], b"madvise", b"never"].map(needs),
+        [true, true, false]
+    );
+    assert!(!own(&[(MEMORY, b"2")]).needs_gate());
+}
+
+#[test]
+fn keys_and_their_rules_have_names() {
+    assert_eq!(
+        Key::from_name(b"thp_enabled"),
+        Some((Key::ThpEnabled, Field::Value))
+    );
+    assert_eq!(
+        Key::from_name(b"vm.overcommit_ratio.max"),
+        Some((RATIO, Field::Max))
+    );
+    assert_eq!(Key::from_name(b"vm.overcommit_ratio.maximum"), None);
+    assert_eq!(Key::from_name(b"vm.swappiness"), None);
+    for (index, key) in Key::ALL.into_iter().enumerate() {
+        assert_eq!(key.index(), index);
+    }
+}
