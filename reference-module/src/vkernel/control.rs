@@ -99,11 +99,27 @@ struct Facts {
     level: u32,
     tasks: u32,
     init: Option<Init>,
+    /// What was set for it, if the registry knows it.
+    own: Option<Own>,
+    /// Some key is private, its own or inherited.
+    has_policy: bool,
+    /// It has a commit policy, its own or inherited.
+    has_books: bool,
 }
 
 impl Facts {
     fn of(ns: Namespace<'_>) -> Self {
+        let read = ReadGuard::new();
+        let known = registry::find(&read, ns);
+        let effective = known.map(|container| container.effective(&read));
+        let has_policy = effective
+            .is_some_and(|effective| Key::ALL.into_iter().any(|key| effective.get(key).is_some()));
         Self {
+            own: known
+                .filter(|container| container.id == Container::identify(ns))
+                .map(registry::own),
+            has_policy,
+            has_books: effective.is_some_and(|effective| effective.books().is_some()),
             number: ns.id(),
             parent: ns.parent().map(Namespace::id),
             level: ns.level(),
@@ -140,18 +156,15 @@ fn own_of(control: &ControlGuard, number: u64) -> Option<Own> {
     if let Some(container) = registry::find_number(&read, number) {
         return Some(registry::own(container));
     }
+    kept_of(control, number)
+}
+
+/// What is kept of a namespace while the hooks are out.
+fn kept_of(control: &ControlGuard, number: u64) -> Option<Own> {
     engine::kept(control)
         .iter()
         .find(|kept| kept.number == number)
         .map(|kept| kept.own)
-}
-
-fn is_inheriting(number: u64) -> bool {
-    let read = ReadGuard::new();
-    registry::find_number(&read, number).is_some_and(|container| {
-        let effective = container.effective(&read);
-        Key::ALL.into_iter().any(|key| effective.get(key).is_some())
-    })
 }
 
 fn list<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
@@ -169,10 +182,13 @@ fn list<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
     }
     let control = ControlGuard::lock();
     for facts in live()?.iter() {
-        let own = own_of(&control, facts.number).unwrap_or_default();
+        let own = facts
+            .own
+            .or_else(|| kept_of(&control, facts.number))
+            .unwrap_or_default();
         let policy = if own.is_set() {
             "own"
-        } else if is_inheriting(facts.number) {
+        } else if facts.has_policy {
             "inherited"
         } else {
             "none"
@@ -350,6 +366,9 @@ fn stat<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
         let mut held = None;
         let mut limit = None;
         each_namespace(|ns| {
+            if !facts.has_books {
+                return false;
+            }
             if ns.id() != facts.number {
                 return true;
             }
