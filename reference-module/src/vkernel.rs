@@ -12,6 +12,8 @@ use kernel::prelude::*;
 
 #[path = "vkernel/books.rs"]
 mod books;
+#[path = "vkernel/change.rs"]
+mod change;
 #[path = "vkernel/charge.rs"]
 mod charge;
 #[path = "vkernel/container.rs"]
@@ -22,6 +24,10 @@ mod control;
 mod device;
 #[path = "vkernel/engine.rs"]
 mod engine;
+#[path = "vkernel/facts.rs"]
+mod facts;
+#[path = "vkernel/hooking.rs"]
+mod hooking;
 #[path = "vkernel/huge.rs"]
 mod huge;
 #[path = "vkernel/inside.rs"]
@@ -32,6 +38,10 @@ mod output;
 mod parameter;
 #[path = "vkernel/registry.rs"]
 mod registry;
+#[path = "vkernel/show.rs"]
+mod show;
+#[path = "vkernel/stat.rs"]
+mod stat;
 
 module! {
     type: VKernel,

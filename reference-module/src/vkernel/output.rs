@@ -2,6 +2,7 @@
 
 use core::fmt;
 use kernel::prelude::*;
+use vk_reference_module::Setting;
 
 /// A buffer that grows; what does not fit into memory is remembered.
 pub(crate) struct Output {
@@ -72,5 +73,17 @@ impl fmt::Display for Hex<'_> {
             write!(f, "{byte:02x}")?;
         }
         Ok(())
+    }
+}
+
+/// A value, or `-`.
+pub(crate) struct Shown(pub(crate) Option<Setting>);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(setting) => write!(f, "{setting}"),
+            None => f.write_str("-"),
+        }
     }
 }

@@ -1,0 +1,297 @@
+//! The verbs `set` and `unset`.
+
+use crate::charge;
+use crate::container::Id;
+use crate::control::{gone, no_memory, unknown_key, Answer, Opener};
+use crate::engine::{self, is_enforced, Kept};
+use crate::facts::own_of;
+use crate::output::{Output, Shown};
+use crate::registry::{self, ChangeError};
+use core::fmt::Write;
+use kernel::prelude::*;
+use vk_ffi_shims::{current_pid, each_namespace, ControlGuard, Namespace, ReadGuard};
+use vk_reference_module::{Errno, Field, Key, Line, Own, Refusal, Request, Target, What};
+
+/// What `set` and `unset` are about.
+enum Place {
+    Container(Id),
+    Default,
+    /// The hooks are out: only what is kept changes.
+    Kept(u64),
+}
+
+/// Finds the target, if opener and writer are in ancestors of it.
+fn place<'a>(
+    opener: &Opener,
+    control: &ControlGuard,
+    target: Option<Target>,
+) -> core::result::Result<(Place, Own), Refusal<'a>> {
+    let number = match target {
+        Some(Target::Namespace(number)) => number,
+        _ => {
+            if opener.ns.is_some() || Namespace::of_current(&ReadGuard::new()).is_some() {
+                return Err(Refusal::plain(
+                    Errno::EPERM,
+                    "only the host changes the default",
+                ));
+            }
+            return Ok((Place::Default, registry::default_own()));
+        }
+    };
+    let mut found = None;
+    each_namespace(|ns| {
+        if ns.id() != number {
+            return true;
+        }
+        found = Some((is_above(opener, ns), ns.is_below_current()));
+        false
+    });
+    match found {
+        None => return Err(gone()),
+        Some((true, true)) => {}
+        Some(_) => {
+            return Err(Refusal::plain(
+                Errno::EPERM,
+                "the target is not below the pid namespace of both opener and writer",
+            ))
+        }
+    }
+    let read = ReadGuard::new();
+    if let Some(container) = registry::find_number(&read, number) {
+        return Ok((Place::Container(container.id), registry::own(container)));
+    }
+    if is_enforced() {
+        return Err(gone());
+    }
+    let own = own_of(control, number).unwrap_or_default();
+    Ok((Place::Kept(number), own))
+}
+
+/// Tells whether the opener's namespace is an ancestor of `ns`.
+fn is_above(opener: &Opener, ns: Namespace<'_>) -> bool {
+    let Some(number) = opener.ns else { return true };
+    let mut at = ns.parent();
+    while let Some(ancestor) = at {
+        if ancestor.id() == number {
+            return true;
+        }
+        at = ancestor.parent();
+    }
+    false
+}
+
+fn apply_line<'a>(own: &mut Own, line: &Line<'a>) -> Answer<'a> {
+    let Some((key, field)) = Key::from_name(line.key) else {
+        return Err(unknown_key(line));
+    };
+    let refuse = |sentence| Refusal::plain(Errno::EINVAL, sentence).at(line.number, line.key);
+    let parse = |text| {
+        key.parse(text)
+            .map_err(|what| Refusal::new(Errno::EINVAL, what).at(line.number, line.key))
+    };
+    if field == Field::Value && line.value == b"inherit" {
+        own.unset(key);
+        return Ok(());
+    }
+    match field {
+        Field::Value => {
+            let setting = parse(line.value)?;
+            own.set(key, setting);
+        }
+        Field::Inside => {
+            let is_writable = match line.value {
+                b"ro" => false,
+                b"rw" => true,
+                _ => return Err(refuse("inside is ro or rw")),
+            };
+            if let Some(rule) = own.rule_mut(key) {
+                rule.is_writable = is_writable;
+            }
+        }
+        Field::Min | Field::Max => {
+            if !key.is_number() {
+                return Err(refuse("this key has words for values, which have no order"));
+            }
+            let bound = match line.value {
+                b"-" => None,
+                text => Some(parse(text)?),
+            };
+            if let Some(rule) = own.rule_mut(key) {
+                match field {
+                    Field::Min => rule.min = bound,
+                    _ => rule.max = bound,
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Rules are for keys that have a value here.
+fn check_rules<'a>(request: &Request<'a>, own: &Own) -> Answer<'a> {
+    for line in request.lines() {
+        let line = line?;
+        if let Some((key, field)) = Key::from_name(line.key) {
+            if field != Field::Value && own.get(key).is_none() {
+                return Err(Refusal::plain(
+                    Errno::EINVAL,
+                    "set a value for the key too: a rule alone has nothing to rule",
+                )
+                .at(line.number, line.key));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Bounds that an ancestor of the target was given.
+fn check_bounds<'a>(request: &Request<'a>, place: &Place, own: &Own) -> Answer<'a> {
+    let Place::Container(id) = place else {
+        return Ok(());
+    };
+    let read = ReadGuard::new();
+    let parent = registry::find_number(&read, id.number)
+        .and_then(|container| registry::parent(&read, container));
+    let Some(parent) = parent else { return Ok(()) };
+    for line in request.lines() {
+        let line = line?;
+        let Some((key, Field::Value)) = Key::from_name(line.key) else {
+            continue;
+        };
+        let Some(setting) = own.get(key) else {
+            continue;
+        };
+        if let Some(rule) = registry::forbidding(&read, parent, key, setting) {
+            let what = What::OutOfBounds {
+                min: rule.min,
+                max: rule.max,
+            };
+            return Err(Refusal::new(Errno::ERANGE, what).at(line.number, line.key));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn set<'a>(opener: &Opener, request: &Request<'a>, out: &mut Output) -> Answer<'a> {
+    if request.lines().next().is_none() {
+        return Err(Refusal::plain(
+            Errno::EINVAL,
+            "nothing to set: give KEY=VALUE lines",
+        ));
+    }
+    let mut control = ControlGuard::lock();
+    let (place, before) = place(opener, &control, request.target)?;
+    let mut own = before;
+    for line in request.lines() {
+        apply_line(&mut own, &line?)?;
+    }
+    check_rules(request, &own)?;
+    check_bounds(request, &place, &own)?;
+    publish(&mut control, &place, before, own, out)
+}
+
+pub(crate) fn unset<'a>(opener: &Opener, request: &Request<'a>, out: &mut Output) -> Answer<'a> {
+    let mut control = ControlGuard::lock();
+    let (place, before) = place(opener, &control, request.target)?;
+    let mut own = before;
+    let mut is_empty = true;
+    for line in request.lines() {
+        let line = line?;
+        is_empty = false;
+        match Key::from_name(line.key) {
+            Some((key, Field::Value)) if matches!(line.value, b"inherit" | b"") => own.unset(key),
+            Some((_, Field::Value)) => {
+                return Err(Refusal::plain(Errno::EINVAL, "unset takes KEY=inherit")
+                    .at(line.number, line.key))
+            }
+            _ => return Err(unknown_key(&line)),
+        }
+    }
+    if is_empty {
+        own = Own::new();
+    }
+    publish(&mut control, &place, before, own, out)
+}
+
+/// Arms what is needed, then publishes: readers see the old or the new values.
+fn publish(
+    control: &mut ControlGuard,
+    place: &Place,
+    before: Own,
+    own: Own,
+    out: &mut Output,
+) -> Answer<'static> {
+    match *place {
+        Place::Container(id) => {
+            engine::arm_for(control, &own)?;
+            let is_first = own.has_overcommit() && !before.has_overcommit();
+            if is_first {
+                recount(id);
+            }
+            registry::change(control, id, own).map_err(|error| match error {
+                ChangeError::Gone => gone(),
+                ChangeError::NoMemory => no_memory(),
+            })?;
+            if is_first {
+                // Once more, for what was charged in between and followed by nobody.
+                recount(id);
+            }
+            engine::settle(control);
+            log_changes(format_args!("ns:{}", id.number), &before, &own);
+        }
+        Place::Default => {
+            if is_enforced() {
+                engine::arm_for(control, &own)?;
+            }
+            registry::set_default(own);
+            engine::settle(control);
+            log_changes(format_args!("default"), &before, &own);
+        }
+        Place::Kept(number) => {
+            keep(control, Kept { number, own })?;
+            out.write_str("warning: the hooks are out, so this is not enforced before `arm`\n")
+                .ok();
+            log_changes(format_args!("ns:{number}"), &before, &own);
+        }
+    }
+    Ok(())
+}
+
+fn recount(id: Id) {
+    each_namespace(|ns| {
+        if ns.id() != id.number {
+            return true;
+        }
+        let read = ReadGuard::new();
+        if let Some(container) = registry::find(&read, ns) {
+            charge::recount(ns, &container.books);
+        }
+        false
+    });
+}
+
+fn keep(control: &mut ControlGuard, new: Kept) -> Answer<'static> {
+    let kept = engine::kept_mut(control);
+    if let Some(old) = kept.iter_mut().find(|old| old.number == new.number) {
+        *old = new;
+        return Ok(());
+    }
+    kept.push(new, GFP_KERNEL).map_err(|_| no_memory())
+}
+
+fn log_changes(target: core::fmt::Arguments<'_>, before: &Own, after: &Own) {
+    for key in Key::ALL {
+        let (old, new) = (before.get(key), after.get(key));
+        if old != new {
+            pr_info!(
+                "{}\n",
+                core::format_args!(
+                    "set {target} {key}={} was {} by pid {}",
+                    Shown(new),
+                    Shown(old),
+                    current_pid()
+                )
+            );
+        }
+    }
+}

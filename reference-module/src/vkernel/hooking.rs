@@ -1,0 +1,136 @@
+//! The verbs `features` and `hooks`, `arm` and `disarm`.
+
+use crate::control::{no_lines, unknown_key, yes_no, Answer};
+use crate::engine;
+use crate::output::{Hex, Output};
+use crate::registry;
+use core::fmt::Write;
+use vk_ffi_shims::{ControlGuard, Feature, Ftrace, Kind, SubjectKind};
+use vk_reference_module::{Errno, Refusal, Request};
+
+/// How long `disarm` waits for a sleeper, unless told otherwise.
+const DISARM_TIMEOUT_S: u32 = 10;
+
+pub(crate) fn features<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
+    no_lines(request)?;
+    let control = ControlGuard::lock();
+    for feature in Feature::ALL {
+        let why = feature.refusal();
+        let state = if why.is_empty() { "served" } else { "refused" };
+        let armed = yes_no(engine::is_armed(&control, feature));
+        write!(out, "{} state={state} armed={armed}", feature.name()).ok();
+        if feature == Feature::Thp {
+            let gate = if vk_ffi_shims::thp::gate_is_open() {
+                "open"
+            } else {
+                "closed"
+            };
+            write!(out, " gate={gate}").ok();
+        }
+        if feature == Feature::Lifecycle {
+            write!(out, " failed_births={}", registry::failed_births()).ok();
+        }
+        if !why.is_empty() {
+            write!(out, " reason={why}").ok();
+        }
+        out.write_char('\n').ok();
+    }
+    Ok(())
+}
+
+pub(crate) fn hooks<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
+    no_lines(request)?;
+    let _control = ControlGuard::lock();
+    for info in Ftrace::ids().filter_map(Ftrace::info) {
+        let kind = match info.kind {
+            Kind::Pass => "pass",
+            Kind::Shadow => "shadow",
+            Kind::Repl => "repl",
+            Kind::Around => "around",
+        };
+        let subject = match info.subject {
+            SubjectKind::None => "none",
+            SubjectKind::Current => "current",
+            SubjectKind::Mm => "mm",
+            SubjectKind::Vma => "vma",
+        };
+        let entry = info.entry.get(..info.entry_len).unwrap_or(&[]);
+        write!(
+            out,
+            "{} feature={} kind={kind} subject={subject} backend=ftrace-direct state={} addr={:#x} entry={}",
+            info.symbol,
+            info.feature.name(),
+            info.state.as_str(),
+            info.address,
+            Hex(entry),
+        )
+        .ok();
+        if !info.refusal.is_empty() {
+            write!(out, " reason={}", info.refusal).ok();
+        }
+        out.write_char('\n').ok();
+    }
+    Ok(())
+}
+
+pub(crate) fn arm<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
+    let mut control = ControlGuard::lock();
+    let mut features = [false; Feature::ALL.len()];
+    for line in request.lines() {
+        let line = line?;
+        match (line.key, Feature::from_name(line.value)) {
+            (b"feature", Some(feature)) => {
+                if let Some(wanted) = features.get_mut(feature as usize) {
+                    *wanted = true;
+                }
+            }
+            (b"feature", None) => {
+                return Err(
+                    Refusal::plain(Errno::EINVAL, "unknown feature; `features` lists them")
+                        .at(line.number, line.key),
+                )
+            }
+            _ => return Err(unknown_key(&line)),
+        }
+    }
+    engine::arm(&mut control)?;
+    for feature in Feature::ALL {
+        if features.get(feature as usize).copied().unwrap_or(false) {
+            engine::arm_now(&mut control, feature)?;
+        }
+    }
+    if features.iter().any(|&wanted| wanted) {
+        out.write_str("note: features that no policy needs are taken out again after linger_s\n")
+            .ok();
+        engine::reconsider();
+    }
+    Ok(())
+}
+
+pub(crate) fn disarm<'a>(request: &Request<'a>) -> Answer<'a> {
+    let mut force = false;
+    let mut timeout_s = DISARM_TIMEOUT_S;
+    for line in request.lines() {
+        let line = line?;
+        let refuse = |sentence| Refusal::plain(Errno::EINVAL, sentence).at(line.number, line.key);
+        match line.key {
+            b"force" => {
+                force = match line.value {
+                    b"0" => false,
+                    b"1" => true,
+                    _ => return Err(refuse("force is 0 or 1")),
+                }
+            }
+            b"timeout_s" => {
+                timeout_s = core::str::from_utf8(line.value)
+                    .ok()
+                    .and_then(|text| text.parse().ok())
+                    .filter(|&seconds: &u32| seconds <= 3600)
+                    .ok_or_else(|| refuse("timeout_s is a number of seconds up to 3600"))?;
+            }
+            _ => return Err(unknown_key(&line)),
+        }
+    }
+    let mut control = ControlGuard::lock();
+    engine::disarm(&mut control, timeout_s.saturating_mul(1000), force)
+}

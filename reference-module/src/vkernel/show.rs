@@ -1,0 +1,172 @@
+//! The verbs `list` and `show`.
+
+use crate::control::{gone, no_lines, unknown_key, yes_no, Answer};
+use crate::engine::is_enforced;
+use crate::facts::{kept_of, live, own_of};
+use crate::output::{Comm, Output, Shown};
+use crate::registry;
+use core::fmt::Write;
+use vk_ffi_shims::{ControlGuard, Feature, Init, ReadGuard};
+use vk_reference_module::{Errno, Key, Own, Refusal, Request, Setting, Source, Target};
+
+pub(crate) fn list<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
+    let mut is_all = false;
+    for line in request.lines() {
+        let line = line?;
+        match (line.key, line.value) {
+            (b"all", b"1") => is_all = true,
+            (b"all", b"0") => is_all = false,
+            (b"all", _) => {
+                return Err(Refusal::plain(Errno::EINVAL, "all is 0 or 1").at(line.number, line.key))
+            }
+            _ => return Err(unknown_key(&line)),
+        }
+    }
+    let control = ControlGuard::lock();
+    for facts in live()?.iter() {
+        let own = facts
+            .own
+            .or_else(|| kept_of(&control, facts.number))
+            .unwrap_or_default();
+        let policy = if own.is_set() {
+            "own"
+        } else if facts.has_policy {
+            "inherited"
+        } else {
+            "none"
+        };
+        if policy == "none" && !is_all {
+            continue;
+        }
+        write!(out, "ns:{} parent=", facts.number).ok();
+        match facts.parent {
+            Some(parent) => write!(out, "ns:{parent}").ok(),
+            None => out.write_str("host").ok(),
+        };
+        let init = facts.init.unwrap_or(Init {
+            pid: 0,
+            comm: [0; 16],
+        });
+        write!(
+            out,
+            " level={} pid={} tasks={} state={} policy={policy} enforced={}",
+            facts.level,
+            init.pid,
+            facts.tasks,
+            if facts.init.is_some() {
+                "live"
+            } else {
+                "dying"
+            },
+            yes_no(is_enforced() && policy != "none"),
+        )
+        .ok();
+        for key in Key::ALL {
+            if let Some(setting) = own.get(key) {
+                write!(out, " {key}={setting}").ok();
+            }
+        }
+        writeln!(out, " comm={}", Comm(&init.comm)).ok();
+    }
+    Ok(())
+}
+
+fn host_value(key: Key) -> Option<Setting> {
+    use vk_sysctl::{Key as Sysctl, Value};
+    let host = vk_ffi_shims::overcommit::host();
+    match key {
+        Key::ThpEnabled => {
+            vk_thp::Enabled::from_raw(vk_ffi_shims::thp::host_enabled()).map(Setting::Thp)
+        }
+        Key::Sysctl(Sysctl::OvercommitMemory) => Some(Setting::Sysctl(Value::Int(host.mode))),
+        Key::Sysctl(Sysctl::OvercommitRatio) => Some(Setting::Sysctl(Value::Int(host.ratio))),
+        Key::Sysctl(Sysctl::OvercommitKbytes) => {
+            Some(Setting::Sysctl(Value::UnsignedLong(host.kbytes)))
+        }
+        Key::Sysctl(_) => None,
+    }
+}
+
+/// Whether the symbols behind a key's host value are there.
+fn is_served(key: Key) -> bool {
+    let feature = match key {
+        Key::ThpEnabled => Feature::Thp,
+        Key::Sysctl(_) => Feature::Overcommit,
+    };
+    feature.refusal().is_empty()
+}
+
+fn show_key(out: &mut Output, key: Key, value: Option<Setting>, source: Origin, own: &Own) {
+    let rule = own.rule(key);
+    let value = value.or_else(|| is_served(key).then(|| host_value(key)).flatten());
+    write!(out, "{key}={} source=", Shown(value)).ok();
+    match source {
+        Origin::Own => out.write_str("own").ok(),
+        Origin::Namespace(number) => write!(out, "ns:{number}").ok(),
+        Origin::Host => out.write_str("host").ok(),
+        Origin::Default => out.write_str("default").ok(),
+    };
+    writeln!(
+        out,
+        " inside={} min={} max={} enforced={}",
+        if rule.is_writable { "rw" } else { "ro" },
+        Shown(rule.min),
+        Shown(rule.max),
+        yes_no(is_enforced() && is_served(key)),
+    )
+    .ok();
+}
+
+enum Origin {
+    Own,
+    Namespace(u64),
+    Host,
+    Default,
+}
+
+pub(crate) fn show<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
+    no_lines(request)?;
+    let control = ControlGuard::lock();
+    let number = match request.target {
+        Some(Target::Namespace(number)) => number,
+        _ => {
+            let own = registry::default_own();
+            for key in Key::ALL {
+                let origin = match own.get(key) {
+                    Some(_) => Origin::Default,
+                    None => Origin::Host,
+                };
+                show_key(out, key, own.get(key), origin, &own);
+            }
+            return Ok(());
+        }
+    };
+    if !live()?.iter().any(|facts| facts.number == number) {
+        return Err(gone());
+    }
+    let own = own_of(&control, number).unwrap_or_default();
+    for key in Key::ALL {
+        let (value, origin) = effective_of(number, key, &own);
+        show_key(out, key, value, origin, &own);
+    }
+    Ok(())
+}
+
+fn effective_of(number: u64, key: Key, own: &Own) -> (Option<Setting>, Origin) {
+    let read = ReadGuard::new();
+    let Some(container) = registry::find_number(&read, number) else {
+        // The hooks are out: what is kept, or the host's.
+        let origin = match own.get(key) {
+            Some(_) => Origin::Own,
+            None => Origin::Host,
+        };
+        return (own.get(key), origin);
+    };
+    let effective = container.effective(&read);
+    let origin = match effective.source(key) {
+        Source::Host => Origin::Host,
+        Source::Namespace(id) if id == container.id => Origin::Own,
+        Source::Namespace(id) => Origin::Namespace(id.number),
+    };
+    (effective.get(key), origin)
+}

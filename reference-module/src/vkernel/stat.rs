@@ -1,0 +1,109 @@
+//! The verb `stat`.
+
+use crate::charge;
+use crate::container::Container;
+use crate::control::{gone, no_lines, Answer};
+use crate::facts::live;
+use crate::output::Output;
+use crate::registry;
+use core::fmt::Write;
+use core::sync::atomic::Ordering;
+use vk_ffi_shims::{each_namespace, ControlGuard, ReadGuard};
+use vk_reference_module::{Errno, Refusal, Request, Target};
+
+pub(crate) fn stat<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
+    const PAGE: u64 = 4096;
+    no_lines(request)?;
+    let _control = ControlGuard::lock();
+    let wanted = match request.target {
+        Some(Target::Default) => {
+            return Err(Refusal::plain(Errno::EINVAL, "default has no counters"))
+        }
+        Some(Target::Namespace(number)) => Some(number),
+        None => None,
+    };
+    let mut is_found = false;
+    let live = live()?;
+    for facts in live.iter() {
+        if wanted.is_some_and(|number| number != facts.number) {
+            continue;
+        }
+        is_found = true;
+        let mut held = None;
+        let mut limit = None;
+        each_namespace(|ns| {
+            if !facts.has_books {
+                return false;
+            }
+            if ns.id() != facts.number {
+                return true;
+            }
+            let read = ReadGuard::new();
+            if let Some(container) = registry::find(&read, ns) {
+                let effective = container.effective(&read);
+                held = charge::held_pages(ns, effective);
+                limit = charge::limit_pages(ns, effective);
+            }
+            false
+        });
+        let read = ReadGuard::new();
+        let Some(container) = registry::find_number(&read, facts.number) else {
+            continue;
+        };
+        let snapshot = Stat::of(&read, container);
+        drop(read);
+        if wanted.is_none() && held.is_none() && snapshot.is_empty() {
+            continue;
+        }
+        writeln!(
+            out,
+            "ns:{} held={} maxheld={} limit={} failcnt={} recounts={} thp_granted={} thp_denied={} writes_denied={}",
+            facts.number,
+            held.unwrap_or(0).saturating_mul(PAGE),
+            snapshot.max_held_pages.saturating_mul(PAGE),
+            limit.unwrap_or(0).saturating_mul(PAGE),
+            snapshot.failcnt,
+            snapshot.recounts,
+            snapshot.thp_granted,
+            snapshot.thp_denied,
+            snapshot.writes_denied,
+        )
+        .ok();
+    }
+    if wanted.is_some() && !is_found {
+        return Err(gone());
+    }
+    Ok(())
+}
+
+/// A container's counters, taken at once.
+struct Stat {
+    max_held_pages: u64,
+    failcnt: u64,
+    recounts: u64,
+    thp_granted: u64,
+    thp_denied: u64,
+    writes_denied: u64,
+}
+
+impl Stat {
+    fn of(read: &ReadGuard, container: &Container) -> Self {
+        let account = container
+            .effective(read)
+            .books()
+            .map_or(&container.books, |(_, books)| books);
+        let load = |counter: &core::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        Self {
+            max_held_pages: account.account.max_held_pages(),
+            failcnt: account.account.failcnt(),
+            recounts: account.account.recounts(),
+            thp_granted: load(&container.counters.thp_granted),
+            thp_denied: load(&container.counters.thp_denied),
+            writes_denied: load(&container.counters.writes_denied),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.failcnt == 0 && self.thp_granted == 0 && self.thp_denied == 0
+    }
+}
