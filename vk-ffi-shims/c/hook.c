@@ -51,6 +51,8 @@ static const char *vk_symbol_refusal(const char *name)
 
 static const char *vk_hook_plan(struct vk_hook *h)
 {
+	const char *unserved = vk_site_refusal();
+
 	if (h->find) {
 		h->function = h->find();
 		if (!h->function)
@@ -62,6 +64,8 @@ static const char *vk_hook_plan(struct vk_hook *h)
 			return why;
 		h->function = vk_symbol(h->symbol)->address;
 	}
+	if (unserved)
+		return unserved;
 
 	/* With or without ENDBR in front; 0 when ftrace does not know the function. */
 	h->site = vk_function_site(h->function);
@@ -139,7 +143,7 @@ int vk_hook_arm(unsigned int id)
 		return 0;
 	if (h->state != VK_STATE_PLANNED)
 		return -ENODEV;
-	err = register_ftrace_direct(&h->ops, ftrace_jmp_set((unsigned long)h->stub));
+	err = vk_site_divert(h);
 	if (err)
 		return err;
 	h->state = VK_STATE_ARMED;
@@ -165,7 +169,7 @@ int vk_hook_disarm(unsigned int id)
 	 * Waits for RCU-tasks itself. An error means that ftrace could not restore the site:
 	 * the stub must stay.
 	 */
-	err = unregister_ftrace_direct(&h->ops, ftrace_jmp_set((unsigned long)h->stub), false);
+	err = vk_site_restore(h);
 	if (err)
 		return err;
 	h->state = VK_STATE_DRAINING;
@@ -260,6 +264,8 @@ int vk_hooks_drain(unsigned int timeout_ms, int *pid, unsigned int *id)
 void vk_hooks_barrier(void)
 {
 	rcu_barrier();
+	/* A task that let go of the module as its last deed here may have been preempted since. */
+	synchronize_rcu_tasks();
 }
 
 /* ---- What is told about hooks ---- */

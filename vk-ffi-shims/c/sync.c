@@ -91,6 +91,11 @@ void vk_module_get(void)
 	__module_get(THIS_MODULE);
 }
 
+bool vk_module_try_get(void)
+{
+	return try_module_get(THIS_MODULE);
+}
+
 void vk_module_put(void)
 {
 	module_put(THIS_MODULE);

@@ -58,6 +58,11 @@ extern const char *vk_feature_refusal[VK_FEATURES];
 
 /* The ftrace nop of a function, or 0. */
 unsigned long vk_function_site(unsigned long function);
+/* Why ftrace of this series cannot divert a function, or NULL. */
+const char *vk_site_refusal(void);
+/* Writes the jump from the site to the stub, and takes it back. Process context. */
+int vk_site_divert(struct vk_hook *h);
+int vk_site_restore(struct vk_hook *h);
 
 int vk_symbols_resolve(void);
 struct vk_symbol *vk_symbol(const char *name);

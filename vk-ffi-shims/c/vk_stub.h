@@ -142,13 +142,18 @@
 		return static_call(vk_host_##name) args;		\
 	}
 
+/* A series without stubs says so before it includes this file. */
+#ifndef VK_HOOK_STUB
+#define VK_HOOK_STUB(name) ((void *)vk_stub_##name)
+#endif
+
 #define VK_HOOK_ENTRY(id, sym, name, f, k, s)				\
 	[id] = {							\
 		.symbol = sym,						\
 		.feature = VK_FEATURE_##f,				\
 		.kind = VK_KIND_##k,					\
 		.subject = VK_SUBJECT_##s,				\
-		.stub = (void *)vk_stub_##name,					\
+		.stub = VK_HOOK_STUB(name),					\
 		.original = &STATIC_CALL_KEY(vk_original_##name),	\
 		.original_trampoline = STATIC_CALL_TRAMP_ADDR(vk_original_##name), \
 		.host = &STATIC_CALL_KEY(vk_host_##name),		\

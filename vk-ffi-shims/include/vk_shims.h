@@ -108,7 +108,7 @@ int vk_hooks_drain(unsigned int timeout_ms, int *pid, unsigned int *id);
  */
 int vk_flight_enter(unsigned int id);
 void vk_flight_leave(unsigned int id, int slot);
-/* After the last drain: waits for RCU callbacks of ours. */
+/* After the last drain: waits for RCU callbacks of ours, and for tasks on their last way out. */
 void vk_hooks_barrier(void);
 
 /* ---- Subjects --------------------------------------------------------------------- */
@@ -250,6 +250,8 @@ void vk_call_rcu(void *head, void (*fn)(void *head));
 
 /* Pins the module. Any context. */
 void vk_module_get(void);
+/* The same, unless the module is about to go. */
+bool vk_module_try_get(void);
 void vk_module_put(void);
 unsigned long long vk_clock_ns(void);
 int vk_current_pid(void);

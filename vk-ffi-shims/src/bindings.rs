@@ -382,6 +382,9 @@ unsafe extern "C" {
     pub fn vk_module_get();
 }
 unsafe extern "C" {
+    pub fn vk_module_try_get() -> bool;
+}
+unsafe extern "C" {
     pub fn vk_module_put();
 }
 unsafe extern "C" {

@@ -14,6 +14,8 @@ pub mod bindings;
 mod flight;
 mod ftrace;
 mod hook;
+#[cfg(feature = "kunit")]
+pub mod kunit;
 mod lock;
 mod module;
 mod namespace;

@@ -29,6 +29,12 @@ impl Pin {
         unsafe { bindings::vk_module_get() };
         Self(())
     }
+
+    /// Takes a reference, unless the module is about to go. Any context.
+    pub fn try_new() -> Option<Self> {
+        // SAFETY: Code of the module runs, so it is there.
+        unsafe { bindings::vk_module_try_get() }.then_some(Self(()))
+    }
 }
 
 impl Drop for Pin {

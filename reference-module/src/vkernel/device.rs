@@ -19,6 +19,8 @@ pub(crate) type Registration = MiscDeviceRegistration<Door>;
 #[pin_data]
 pub(crate) struct Door {
     opener: Opener,
+    /// `MiscDevice` sets no owner in its file_operations, so an open file would not keep the module.
+    _keep: vk_ffi_shims::Pin,
     #[pin]
     answer: Mutex<Output>,
 }
@@ -33,6 +35,8 @@ impl MiscDevice for Door {
     type Ptr = Pin<KBox<Self>>;
 
     fn open(file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
+        // misc_deregister() waits for an open that is under way, so the module is still here.
+        let keep = vk_ffi_shims::Pin::try_new().ok_or(ENODEV)?;
         let read = ReadGuard::new();
         let ns = Namespace::of_current(&read).map(Namespace::id);
         drop(read);
@@ -43,6 +47,7 @@ impl MiscDevice for Door {
         KBox::try_pin_init(
             try_pin_init!(Self {
                 opener,
+                _keep: keep,
                 answer <- new_mutex!(Output::new()),
             }),
             GFP_KERNEL,

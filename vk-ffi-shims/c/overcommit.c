@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Commit accounting: the host's values, a container's exact sum. The kernel's own is mm/util.c.
+ */
+#include <linux/hash.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/percpu_counter.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/timekeeping.h>
+#include "vk_series.h"
+
+DEFINE_STATIC_CALL_NULL(vk_hugetlb_total_pages, *(unsigned long (*)(void))NULL);
+
+static struct percpu_counter *vk_committed_as;
+static s32 *vk_committed_as_batch;
+static long *vk_total_swap_pages;
+static int *vk_host_overcommit_memory, *vk_host_overcommit_ratio;
+static unsigned long *vk_host_overcommit_kbytes;
+static unsigned long *vk_admin_reserve_kbytes, *vk_user_reserve_kbytes;
+
+void vk_overcommit_bind(void)
+{
+	VK_BIND_CALL(vk_hugetlb_total_pages, "hugetlb_total_pages");
+	VK_BIND(vk_committed_as, "vm_committed_as");
+	VK_BIND(vk_committed_as_batch, "vm_committed_as_batch");
+	VK_BIND(vk_total_swap_pages, "total_swap_pages");
+	VK_BIND(vk_host_overcommit_memory, "sysctl_overcommit_memory");
+	VK_BIND(vk_host_overcommit_ratio, "sysctl_overcommit_ratio");
+	VK_BIND(vk_host_overcommit_kbytes, "sysctl_overcommit_kbytes");
+	VK_BIND(vk_admin_reserve_kbytes, "sysctl_admin_reserve_kbytes");
+	VK_BIND(vk_user_reserve_kbytes, "sysctl_user_reserve_kbytes");
+}
+
+void vk_overcommit_account(long pages)
+{
+	percpu_counter_add_batch(vk_committed_as, pages, *vk_committed_as_batch);
+}
+
+unsigned long long vk_overcommit_committed(void)
+{
+	return percpu_counter_read_positive(vk_committed_as);
+}
+
+long vk_ram_pages(void)
+{
+	return totalram_pages();
+}
+
+long vk_hugetlb_pages(void)
+{
+	return static_call(vk_hugetlb_total_pages)();
+}
+
+long vk_swap_pages(void)
+{
+	return READ_ONCE(*vk_total_swap_pages);
+}
+
+void vk_overcommit_host(int *mode, int *ratio, unsigned long *kbytes)
+{
+	*mode = READ_ONCE(*vk_host_overcommit_memory);
+	*ratio = READ_ONCE(*vk_host_overcommit_ratio);
+	*kbytes = READ_ONCE(*vk_host_overcommit_kbytes);
+}
+
+void vk_overcommit_reserves(long *admin, long *user)
+{
+	*admin = READ_ONCE(*vk_admin_reserve_kbytes) >> (PAGE_SHIFT - 10);
+	*user = READ_ONCE(*vk_user_reserve_kbytes) >> (PAGE_SHIFT - 10);
+}
+
+long vk_mm_total_pages(const void *mm)
+{
+	return READ_ONCE(((const struct mm_struct *)mm)->total_vm);
+}
+
+/* The writer's task is the whole owner word; bit 0 marks a reader: kernel/locking/rwsem.c. */
+static bool vk_mm_write_locked_by_current(const struct mm_struct *mm)
+{
+	unsigned long owner = atomic_long_read(&mm->mmap_lock.owner);
+
+	return !(owner & 1) && (owner & ~3UL) == (unsigned long)current;
+}
+
+/*
+ * What a task was charged for since it took the mmap write lock it holds.
+ *
+ * A fork is charged VMA by VMA before the child's mm is on any list, so a recount in the middle
+ * of one would miss all of the child. mm_lock_seq changes with every write lock, so charges with
+ * the same task and sequence belong together. A slot that many tasks fight for may be lost: the
+ * recount then misses that task's fork, nothing more.
+ */
+#define VK_IN_FLIGHT_SLOTS 256
+#define VK_IN_FLIGHT_WAYS 8
+static struct vk_in_flight {
+	struct task_struct *task;	/* a key, never followed */
+	unsigned int seq;
+	long pages;
+} vk_in_flight[VK_IN_FLIGHT_SLOTS];
+
+long vk_overcommit_in_flight(const void *p, long pages)
+{
+	const struct mm_struct *mm = p;
+	struct vk_in_flight *slot, *mine = NULL;
+	unsigned int start, i, seq;
+
+	if (!mm || current->mm != mm || !vk_mm_write_locked_by_current(mm))
+		return 0;
+	seq = mm->mm_lock_seq.sequence;
+	start = hash_ptr(current, 8) & ~(VK_IN_FLIGHT_WAYS - 1);
+	for (i = 0; i < VK_IN_FLIGHT_WAYS; i++) {
+		slot = &vk_in_flight[start + i];
+		if (READ_ONCE(slot->task) == current) {
+			mine = slot;
+			break;
+		}
+		if (!mine && !READ_ONCE(slot->task))
+			mine = slot;
+	}
+	if (!mine)
+		mine = &vk_in_flight[start + (hash_ptr(current, 16) & (VK_IN_FLIGHT_WAYS - 1))];
+	if (READ_ONCE(mine->task) != current || mine->seq != seq) {
+		WRITE_ONCE(mine->task, current);
+		mine->seq = seq;
+		mine->pages = 0;
+	}
+	mine->pages += pages;
+	return mine->pages - pages;
+}
+
+static unsigned long vk_mm_walk(struct mm_struct *mm, unsigned long *vmas)
+{
+	struct vm_area_struct *vma;
+	unsigned long pages = 0;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	for_each_vma(vmi, vma) {
+		(*vmas)++;
+		if (vma->vm_flags & VM_ACCOUNT)
+			pages += vma_pages(vma);
+	}
+	return pages;
+}
+
+/* The mm of @task's thread group if the group owns it, with a reference; under RCU. */
+static struct mm_struct *vk_owned_mm(struct task_struct *task)
+{
+	struct task_struct *t, *owner;
+	struct mm_struct *mm = NULL;
+
+	/* The leader may be a zombie without mm while other threads live. */
+	for_each_thread(task, t) {
+		mm = get_task_mm(t);
+		if (mm)
+			break;
+	}
+	if (!mm)
+		return NULL;
+	/* vfork and CLONE_VM: one mm, counted for its owner only. */
+	owner = rcu_dereference(mm->owner);
+	if (owner && !same_thread_group(owner, task)) {
+		mmput_async(mm);
+		return NULL;
+	}
+	return mm;
+}
+
+#define VK_RECOUNT_VMAS 65536
+#define VK_RECOUNT_NS (10 * NSEC_PER_MSEC)
+
+long vk_ns_accounted_pages(const void *p, long *unlocked)
+{
+	struct pid_namespace *ns = (struct pid_namespace *)p;
+	u64 end = ktime_get_mono_fast_ns() + VK_RECOUNT_NS;
+	unsigned long vmas = 0;
+	long sum = 0;
+	int nr;
+
+	*unlocked = 0;
+	for (nr = 1; ; nr++) {
+		struct mm_struct *mm = NULL;
+		struct task_struct *task;
+		struct pid *pid;
+		int try;
+
+		rcu_read_lock();
+		/* Sees the pids of descendants too: alloc_pid() gives each one a number per level. */
+		pid = find_ge_pid(nr, ns);
+		if (pid) {
+			nr = pid_nr_ns(pid, ns);
+			task = pid_task(pid, PIDTYPE_TGID);
+			if (task)
+				mm = vk_owned_mm(task);
+		}
+		rcu_read_unlock();
+		if (!pid)
+			return sum;
+		if (!mm)
+			continue;
+
+		if (vk_mm_write_locked_by_current(mm)) {
+			sum += vk_mm_walk(mm, &vmas);
+		} else {
+			/* Never waits: we may hold a mmap lock ourselves, and two tasks that
+			 * recount each other would deadlock. */
+			for (try = 0; try < 3 && !mmap_read_trylock(mm); try++)
+				cpu_relax();
+			if (try < 3) {
+				sum += vk_mm_walk(mm, &vmas);
+				mmap_read_unlock(mm);
+			} else {
+				sum += vk_mm_total_pages(mm);
+				*unlocked += vk_mm_total_pages(mm);
+			}
+		}
+		mmput_async(mm);
+		if (vmas > VK_RECOUNT_VMAS || ktime_get_mono_fast_ns() > end)
+			return -EAGAIN;
+	}
+}
+
+bool vk_may_recount(void)
+{
+	/* swapoff asks under swap_lock: mm/swapfile.c. */
+	return !in_atomic() && !irqs_disabled();
+}
+
+void vk_overcommit_warn(long pages)
+{
+	unsigned long bytes_failed = (unsigned long)pages << PAGE_SHIFT;
+
+	/* The words of __vm_enough_memory(), so that existing tooling sees them. */
+	pr_warn_ratelimited("__vm_enough_memory: pid: %d, comm: %s, bytes: %lu not enough memory for the allocation\n",
+			    current->pid, current->comm, bytes_failed);
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Transparent huge pages: facts of a VMA, the host's policy, the gate and the shadows behind it.
+ * The kernel's own is mm/huge_memory.c.
+ */
+#include <linux/kobject.h>
+#include <linux/mm.h>
+#include <linux/shmem_fs.h>
+#include <linux/sysfs.h>
+#include "vk_series.h"
+
+DEFINE_STATIC_CALL_NULL(vk_start_stop_khugepaged, *(int (*)(void))NULL);
+DEFINE_STATIC_CALL_NULL(vk_setup_per_zone_wmarks, *(void (*)(void))NULL);
+
+static unsigned long *vk_thp_flags, *vk_orders_always, *vk_orders_madvise, *vk_orders_inherit;
+static spinlock_t *vk_orders_lock;
+static struct attribute **vk_hugepage_attr;
+static int *vk_min_free_kbytes;
+
+void vk_thp_bind(void)
+{
+	VK_BIND_CALL(vk_start_stop_khugepaged, "start_stop_khugepaged");
+	VK_BIND_CALL(vk_setup_per_zone_wmarks, "setup_per_zone_wmarks");
+	VK_BIND(vk_thp_flags, "transparent_hugepage_flags");
+	VK_BIND(vk_orders_always, "huge_anon_orders_always");
+	VK_BIND(vk_orders_madvise, "huge_anon_orders_madvise");
+	VK_BIND(vk_orders_inherit, "huge_anon_orders_inherit");
+	VK_BIND(vk_orders_lock, "huge_anon_orders_lock");
+	VK_BIND(vk_hugepage_attr, "hugepage_attr");
+	VK_BIND(vk_min_free_kbytes, "min_free_kbytes");
+}
+
+bool vk_vma_is_anonymous(const void *vma)
+{
+	return vma_is_anonymous((struct vm_area_struct *)vma);
+}
+
+bool vk_vma_is_shmem(const void *p)
+{
+	const struct vm_area_struct *vma = p;
+
+	return vma->vm_file && shmem_mapping(vma->vm_file->f_mapping);
+}
+
+bool vk_vma_is_huge_pfn(const void *p)
+{
+	const struct vm_area_struct *vma = p;
+
+	return (vma->vm_flags & VM_PFNMAP) && vma->vm_ops && vma->vm_ops->huge_fault;
+}
+
+bool vk_vm_flags_hugepage(unsigned long vm_flags)
+{
+	return vm_flags & VM_HUGEPAGE;
+}
+
+bool vk_vm_flags_nohugepage(unsigned long vm_flags)
+{
+	return vm_flags & VM_NOHUGEPAGE;
+}
+
+unsigned int vk_pmd_order(void)
+{
+	return HPAGE_PMD_ORDER;
+}
+
+unsigned int vk_thpsize_order(const void *p)
+{
+	const struct kobject *kobj = p;
+
+	return to_thpsize(kobj)->order;
+}
+
+/* Whether the gate is open, and the host's own bit behind it; under *vk_orders_lock. */
+static bool vk_gate_open;
+static bool vk_host_always;
+static int vk_min_free_before, vk_min_free_raised;
+
+static bool vk_thp_global(unsigned int bit)
+{
+	return READ_ONCE(*vk_thp_flags) & (1UL << bit);
+}
+
+/* The host's mode of PMD order as huge_anon_orders_* had it without the gate. */
+static bool vk_host_order_always(void)
+{
+	return READ_ONCE(vk_gate_open) ? READ_ONCE(vk_host_always) :
+	       test_bit(HPAGE_PMD_ORDER, vk_orders_always);
+}
+
+/* The test of thp_vma_allowable_orders(), for PMD order, of the host's own values. */
+static bool vk_thp_host_allows(unsigned long vm_flags)
+{
+	bool advised = vm_flags & VM_HUGEPAGE;
+
+	if (vk_host_order_always())
+		return true;
+	if (advised && test_bit(HPAGE_PMD_ORDER, vk_orders_madvise))
+		return true;
+	if (!test_bit(HPAGE_PMD_ORDER, vk_orders_inherit))
+		return false;
+	return vk_thp_global(TRANSPARENT_HUGEPAGE_FLAG) ||
+	       (advised && vk_thp_global(TRANSPARENT_HUGEPAGE_REQ_MADV_FLAG));
+}
+
+unsigned int vk_thp_host_enabled(void)
+{
+	if (vk_thp_host_allows(0))
+		return 0;
+	return vk_thp_host_allows(VM_HUGEPAGE) ? 1 : 2;
+}
+
+bool vk_thp_gate_is_open(void)
+{
+	return READ_ONCE(vk_gate_open);
+}
+
+/* ---- What the host gets ---- */
+
+unsigned long vk_host_thp_allowable_orders_call(const void *vma, unsigned long vm_flags, int type,
+						unsigned long orders)
+{
+	return static_call(vk_host_thp_allowable_orders)(vma, vm_flags, type, orders);
+}
+
+long vk_host_anon_enabled_show_call(const void *kobj, const void *attr, void *buf)
+{
+	return static_call(vk_host_anon_enabled_show)(kobj, attr, buf);
+}
+
+long vk_host_anon_enabled_store_call(const void *kobj, const void *attr, const void *buf,
+				     unsigned long count)
+{
+	return static_call(vk_host_anon_enabled_store)(kobj, attr, buf, count);
+}
+
+/* ---- Shadows: the host's own policy while the gate is open ---- */
+
+static notrace unsigned long vk_shadow_thp_allowable_orders(const void *vma, unsigned long vm_flags,
+							    int type, unsigned long orders)
+{
+	if (type != VK_TVA_FORCED_COLLAPSE && (orders & BIT(HPAGE_PMD_ORDER)) &&
+	    vk_vma_is_anonymous(vma) && !vk_thp_host_allows(vm_flags)) {
+		orders &= ~BIT(HPAGE_PMD_ORDER);
+		if (!orders)
+			return 0;
+	}
+	return static_call(vk_original_thp_allowable_orders)(vma, vm_flags, type, orders);
+}
+
+static notrace long vk_shadow_anon_enabled_show(const void *kobj, const void *attr, void *buf)
+{
+	const char *text;
+
+	if (vk_thpsize_order(kobj) != HPAGE_PMD_ORDER)
+		return static_call(vk_original_anon_enabled_show)(kobj, attr, buf);
+	if (vk_host_order_always())
+		text = "[always] inherit madvise never";
+	else if (test_bit(HPAGE_PMD_ORDER, vk_orders_inherit))
+		text = "always [inherit] madvise never";
+	else if (test_bit(HPAGE_PMD_ORDER, vk_orders_madvise))
+		text = "always inherit [madvise] never";
+	else
+		text = "always inherit madvise [never]";
+	return sysfs_emit(buf, "%s\n", text);
+}
+
+/* As anon_enabled_store() and set_anon_enabled_mode(), with vk_host_always for the open bit. */
+static notrace long vk_shadow_anon_enabled_store(const void *kobj, const void *attr,
+						 const void *buf, unsigned long count)
+{
+	static const char *const modes[] = { "always", "inherit", "madvise", "never" };
+	int mode, err;
+
+	if (vk_thpsize_order(kobj) != HPAGE_PMD_ORDER)
+		return static_call(vk_original_anon_enabled_store)(kobj, attr, buf, count);
+	mode = sysfs_match_string(modes, buf);
+	if (mode < 0)
+		return -EINVAL;
+
+	spin_lock(vk_orders_lock);
+	vk_host_always = mode == 0;
+	if (!vk_gate_open)
+		__assign_bit(HPAGE_PMD_ORDER, vk_orders_always, mode == 0);
+	__assign_bit(HPAGE_PMD_ORDER, vk_orders_inherit, mode == 1);
+	__assign_bit(HPAGE_PMD_ORDER, vk_orders_madvise, mode == 2);
+	spin_unlock(vk_orders_lock);
+	err = static_call(vk_start_stop_khugepaged)();
+	return err ? err : (long)count;
+}
+
+/*
+ * The gate.
+ *
+ * 1. The hooks of the feature are armed and verified (the caller's duty).
+ * 2. The host's way out of the stubs is switched to the shadows.
+ * 3. The bit is set under the kernel's lock for it, the host's own bit kept aside.
+ * 4. khugepaged is started, as the kernel does after a store.
+ */
+int vk_thp_gate_open(void)
+{
+	int err;
+
+	if (vk_gate_open)
+		return 0;
+	if (vk_hooks[VK_HOOK_THP_ALLOWABLE_ORDERS].state != VK_STATE_ARMED ||
+	    vk_hooks[VK_HOOK_ANON_ENABLED_SHOW].state != VK_STATE_ARMED ||
+	    vk_hooks[VK_HOOK_ANON_ENABLED_STORE].state != VK_STATE_ARMED)
+		return -ENODEV;
+
+	static_call_update(vk_host_thp_allowable_orders, vk_shadow_thp_allowable_orders);
+	static_call_update(vk_host_anon_enabled_show, vk_shadow_anon_enabled_show);
+	static_call_update(vk_host_anon_enabled_store, vk_shadow_anon_enabled_store);
+
+	vk_min_free_before = READ_ONCE(*vk_min_free_kbytes);
+	spin_lock(vk_orders_lock);
+	vk_host_always = test_bit(HPAGE_PMD_ORDER, vk_orders_always);
+	WRITE_ONCE(vk_gate_open, true);
+	__set_bit(HPAGE_PMD_ORDER, vk_orders_always);
+	spin_unlock(vk_orders_lock);
+
+	err = static_call(vk_start_stop_khugepaged)();
+	vk_min_free_raised = READ_ONCE(*vk_min_free_kbytes);
+	if (err)
+		vk_thp_gate_close();
+	return err;
+}
+
+/* Whether the host's own settings keep huge pages on, so that its min_free_kbytes stays raised. */
+static bool vk_thp_host_uses_huge_pages(void)
+{
+	return vk_thp_global(TRANSPARENT_HUGEPAGE_FLAG) ||
+	       vk_thp_global(TRANSPARENT_HUGEPAGE_REQ_MADV_FLAG) ||
+	       READ_ONCE(*vk_orders_always) || READ_ONCE(*vk_orders_madvise);
+}
+
+/*
+ * 1. The host's own bit is put back under the lock.
+ * 2. RCU-tasks: a task preempted between the inline gate and the call must still find the hook.
+ * 3. The stubs lead the host to the original again.
+ * 4. khugepaged is stopped if nobody needs it, and min_free_kbytes is what it was, unless
+ *    somebody set it meanwhile.
+ */
+int vk_thp_gate_close(void)
+{
+	int err;
+
+	if (!vk_gate_open)
+		return 0;
+	spin_lock(vk_orders_lock);
+	__assign_bit(HPAGE_PMD_ORDER, vk_orders_always, vk_host_always);
+	WRITE_ONCE(vk_gate_open, false);
+	spin_unlock(vk_orders_lock);
+
+	synchronize_rcu_tasks();
+	__static_call_update(&STATIC_CALL_KEY(vk_host_thp_allowable_orders),
+			     STATIC_CALL_TRAMP_ADDR(vk_host_thp_allowable_orders),
+			     static_call_query(vk_original_thp_allowable_orders));
+	__static_call_update(&STATIC_CALL_KEY(vk_host_anon_enabled_show),
+			     STATIC_CALL_TRAMP_ADDR(vk_host_anon_enabled_show),
+			     static_call_query(vk_original_anon_enabled_show));
+	__static_call_update(&STATIC_CALL_KEY(vk_host_anon_enabled_store),
+			     STATIC_CALL_TRAMP_ADDR(vk_host_anon_enabled_store),
+			     static_call_query(vk_original_anon_enabled_store));
+
+	err = static_call(vk_start_stop_khugepaged)();
+	if (READ_ONCE(*vk_min_free_kbytes) == vk_min_free_raised &&
+	    vk_min_free_raised != vk_min_free_before && !vk_thp_host_uses_huge_pages()) {
+		WRITE_ONCE(*vk_min_free_kbytes, vk_min_free_before);
+		static_call(vk_setup_per_zone_wmarks)();
+	}
+	return err;
+}
+
+/* ---- Its files ---- */
+
+/* enabled_show and enabled_store are not unique names: taken from the attribute itself. */
+static struct kobj_attribute *vk_thp_enabled_attr(void)
+{
+	struct attribute **a;
+
+	for (a = vk_hugepage_attr; a && *a; a++)
+		if (!strcmp((*a)->name, "enabled"))
+			return container_of(*a, struct kobj_attribute, attr);
+	return NULL;
+}
+
+unsigned long vk_find_thp_enabled_show(void)
+{
+	struct kobj_attribute *attr = vk_thp_enabled_attr();
+
+	return attr ? (unsigned long)attr->show : 0;
+}
+
+unsigned long vk_find_thp_enabled_store(void)
+{
+	struct kobj_attribute *attr = vk_thp_enabled_attr();
+
+	return attr ? (unsigned long)attr->store : 0;
+}
