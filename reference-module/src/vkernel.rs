@@ -9,6 +9,7 @@
 #![allow(missing_docs)]
 
 use kernel::prelude::*;
+use vk_ffi_shims::build;
 
 #[path = "vkernel/books.rs"]
 mod books;
@@ -67,10 +68,19 @@ struct VKernel {
 
 impl kernel::Module for VKernel {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        vk_ffi_shims::resolve().map_err(Error::from_errno)?;
+        let fits = match build::check(build::allows_btf()) {
+            Ok(()) => true,
+            Err(mismatch) => {
+                build::refuse(&mismatch);
+                false
+            }
+        };
+        if fits {
+            vk_ffi_shims::resolve().map_err(Error::from_errno)?;
+        }
         let linger = (*module_parameters::linger_s.value()).clamp(0, 24 * 3600) as u32;
         engine::set_linger(linger);
-        if *module_parameters::armed.value() != 0 {
+        if fits && *module_parameters::armed.value() != 0 {
             if let Err(errno) = engine::load() {
                 // What was armed before the refusal is out, and nobody is inside any more.
                 engine::unload();

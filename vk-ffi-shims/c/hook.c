@@ -263,6 +263,10 @@ int vk_hooks_drain(unsigned int timeout_ms, int *pid, unsigned int *id)
 
 void vk_hooks_barrier(void)
 {
+	unsigned int h;
+
+	for (h = 0; h < VK_HOOKS; h++)
+		ftrace_free_filter(&vk_hooks[h].ops);
 	rcu_barrier();
 	/* A task that let go of the module as its last deed here may have been preempted since. */
 	synchronize_rcu_tasks();

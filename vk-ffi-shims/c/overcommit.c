@@ -56,20 +56,20 @@ long vk_hugetlb_pages(void)
 
 long vk_swap_pages(void)
 {
-	return READ_ONCE(*vk_total_swap_pages);
+	return VK_READ(vk_total_swap_pages);
 }
 
 void vk_overcommit_host(int *mode, int *ratio, unsigned long *kbytes)
 {
-	*mode = READ_ONCE(*vk_host_overcommit_memory);
-	*ratio = READ_ONCE(*vk_host_overcommit_ratio);
-	*kbytes = READ_ONCE(*vk_host_overcommit_kbytes);
+	*mode = VK_READ(vk_host_overcommit_memory);
+	*ratio = VK_READ(vk_host_overcommit_ratio);
+	*kbytes = VK_READ(vk_host_overcommit_kbytes);
 }
 
 void vk_overcommit_reserves(long *admin, long *user)
 {
-	*admin = READ_ONCE(*vk_admin_reserve_kbytes) >> (PAGE_SHIFT - 10);
-	*user = READ_ONCE(*vk_user_reserve_kbytes) >> (PAGE_SHIFT - 10);
+	*admin = VK_READ(vk_admin_reserve_kbytes) >> (PAGE_SHIFT - 10);
+	*user = VK_READ(vk_user_reserve_kbytes) >> (PAGE_SHIFT - 10);
 }
 
 long vk_mm_total_pages(const void *mm)

@@ -56,7 +56,23 @@ struct vk_symbol vk_symbols[] = {
 	{ "__thp_vma_allowable_orders", .feature = VK_FEATURE_THP },
 	{ "anon_enabled_show", .feature = VK_FEATURE_THP },
 	{ "anon_enabled_store", .feature = VK_FEATURE_THP },
+	/* What tells this kernel from another: c/build.c. */
+	{ "__start_notes", .feature = VK_FEATURES },
+	{ "__stop_notes", .feature = VK_FEATURES },
+	{ "__start_BTF", .feature = VK_FEATURES },
+	{ "__stop_BTF", .feature = VK_FEATURES },
 	{ }
+};
+
+/* Structures whose fields are read or written here and in the files that the series share. */
+const char *const vk_structs[] = {
+	"struct task_struct", "struct signal_struct", "struct pid", "struct upid",
+	"struct pid_namespace", "struct ns_common", "struct mm_struct", "struct vm_area_struct",
+	"struct vm_operations_struct", "struct maple_tree", "struct ma_state", "struct rw_semaphore",
+	"struct seqcount", "struct percpu_counter", "struct mem_cgroup", "struct page_counter",
+	"struct file", "struct thpsize", "struct kobj_attribute", "struct attribute",
+	"struct ctl_table", "struct callback_head",
+	NULL
 };
 
 DEFINE_STATIC_CALL_NULL(vk_ftrace_location, *(unsigned long (*)(unsigned long))NULL);

@@ -39,13 +39,14 @@ static unsigned long vk_symbol_by_kprobe(const char *name)
 }
 
 /*
- * Whether a sibling NAME.SUFFIX means that NAME is not the whole function: .cold is a part that
- * only the function itself jumps to; .isra, .constprop and .part have callers of their own.
+ * Whether a sibling NAME.SUFFIX means that NAME is not the whole function: clones of it have
+ * callers of their own and may have another ABI. Other suffixes are harmless: .cold is a part
+ * that only the function itself jumps to, and clang names a function's static variables so.
  */
 static bool vk_suffix_matters(const char *suffix)
 {
-	return strncmp(suffix, ".cold", 5) && strncmp(suffix, ".llvm", 5) &&
-	       !strnstr(suffix, ".cold", 32);
+	return str_has_prefix(suffix, ".isra") || str_has_prefix(suffix, ".constprop") ||
+	       str_has_prefix(suffix, ".part");
 }
 
 static int vk_symbol_seen(void *unused, const char *name, unsigned long address)
@@ -68,12 +69,21 @@ static int vk_symbol_seen(void *unused, const char *name, unsigned long address)
 	return 0;
 }
 
-/* Resolves all of vk_symbols in one pass over the kernel's symbol table. */
+/* Looks all of vk_symbols up in one pass over the kernel's symbol table, once it is reached. */
+int vk_symbols_look_up(void)
+{
+	return static_call(vk_kallsyms_each)(vk_symbol_seen, NULL);
+}
+
+/* Reaches the kernel's symbol table and looks all of vk_symbols up. */
 int vk_symbols_resolve(void)
 {
-	unsigned long lookup = vk_symbol_by_kprobe("kallsyms_lookup_name");
-	unsigned long each;
+	static bool done;
+	unsigned long lookup, each;
 
+	if (done)
+		return 0;
+	lookup = vk_symbol_by_kprobe("kallsyms_lookup_name");
 	if (!lookup)
 		return -ENOENT;
 	static_call_update(vk_kallsyms_lookup, (void *)lookup);
@@ -81,7 +91,8 @@ int vk_symbols_resolve(void)
 	if (!each)
 		return -ENOENT;
 	static_call_update(vk_kallsyms_each, (void *)each);
-	return static_call(vk_kallsyms_each)(vk_symbol_seen, NULL);
+	done = true;
+	return vk_symbols_look_up();
 }
 
 /* Returns the symbol if exactly one has this name and no sibling changes its ABI, or NULL. */

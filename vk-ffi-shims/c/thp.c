@@ -105,6 +105,9 @@ static bool vk_thp_host_allows(unsigned long vm_flags)
 
 unsigned int vk_thp_host_enabled(void)
 {
+	/* Where the feature is refused nothing is known, and nobody acts on the answer. */
+	if (!vk_thp_flags || !vk_orders_always || !vk_orders_madvise || !vk_orders_inherit)
+		return 2;
 	if (vk_thp_host_allows(0))
 		return 0;
 	return vk_thp_host_allows(VM_HUGEPAGE) ? 1 : 2;

@@ -52,6 +52,8 @@ extern struct vk_hook vk_hooks[VK_HOOKS];
 
 /* The symbols the series file wants; ends with a NULL name. */
 extern struct vk_symbol vk_symbols[];
+/* The structures whose fields C fetches, as "struct NAME"; ends with NULL. */
+extern const char *const vk_structs[];
 /* Called once all of vk_symbols is resolved: fills static calls; 0 or a refusal per feature. */
 void vk_series_bind(void);
 extern const char *vk_feature_refusal[VK_FEATURES];
@@ -64,7 +66,9 @@ const char *vk_site_refusal(void);
 int vk_site_divert(struct vk_hook *h);
 int vk_site_restore(struct vk_hook *h);
 
+/* Resolves all of vk_symbols, once. Process context, callers serialised. */
 int vk_symbols_resolve(void);
+int vk_symbols_look_up(void);
 struct vk_symbol *vk_symbol(const char *name);
 
 #endif

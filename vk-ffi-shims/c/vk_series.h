@@ -46,6 +46,9 @@ void vk_before_delayed_free_pidns(struct rcu_head *rcu);
 	pointer = found ? (typeof(pointer))found->address : NULL;	\
 } while (0)
 
+/* The value of a variable of the kernel that may not be there: a refused feature is asked too. */
+#define VK_READ(pointer) ((pointer) ? READ_ONCE(*(pointer)) : (typeof(*(pointer)))0)
+
 #define VK_BIND_CALL(call, name) do {					\
 	struct vk_symbol *found = vk_symbol(name);			\
 	if (found)							\

@@ -108,7 +108,10 @@ int vk_hooks_drain(unsigned int timeout_ms, int *pid, unsigned int *id);
  */
 int vk_flight_enter(unsigned int id);
 void vk_flight_leave(unsigned int id, int slot);
-/* After the last drain: waits for RCU callbacks of ours, and for tasks on their last way out. */
+/*
+ * Before the module goes, after the last drain: frees what planning took, waits for RCU
+ * callbacks of ours and for tasks on their last way out.
+ */
 void vk_hooks_barrier(void);
 
 /* ---- Subjects --------------------------------------------------------------------- */
@@ -262,6 +265,28 @@ bool vk_current_admin(void);
 /* Runs vk_handler_later() on a workqueue after @delay_ms, once; a later call moves it. Any context. */
 void vk_later(unsigned int delay_ms);
 void vk_later_cancel(void);
+
+/* ---- The build: the kernel that the module was made for ----------------------------- */
+
+/* All in process context, and any number @i will do. */
+
+/* What the build recorded: the kernel's release, "" if nothing was; its build-id in @out, returns
+ * how many bytes it has. */
+const char *vk_build_release(void);
+unsigned int vk_build_id(unsigned char *out, unsigned int room);
+/* Name @i of what was recorded, "struct NAME" or a symbol, and its signature, 0 for what has no
+ * type in BTF; NULL past the last. */
+const char *vk_build_type(unsigned int i, unsigned long long *signature);
+/* Name @i of what the hooks stand on, and whether it must have a type; NULL past the last. */
+const char *vk_build_wanted(unsigned int i, bool *must_have_type);
+/* The running kernel's release, its ELF notes and its BTF; NULL where it has none. */
+const char *vk_running_release(void);
+const unsigned char *vk_running_notes(unsigned long *len);
+const unsigned char *vk_running_btf(unsigned long *len);
+/* Whether the module was loaded with allow=btf. */
+bool vk_build_allows_btf(void);
+/* Refuses every hook and feature for this reason. Instead of vk_resolve(). */
+void vk_build_refuse(const unsigned char *why, unsigned long len);
 
 /* ---- What Rust provides: the hook! and callback! macros make these ------------------ */
 

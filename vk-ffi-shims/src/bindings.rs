@@ -405,3 +405,39 @@ unsafe extern "C" {
 unsafe extern "C" {
     pub fn vk_later_cancel();
 }
+unsafe extern "C" {
+    pub fn vk_build_release() -> *const ::core::ffi::c_char;
+}
+unsafe extern "C" {
+    pub fn vk_build_id(
+        out: *mut ::core::ffi::c_uchar,
+        room: ::core::ffi::c_uint,
+    ) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_build_type(
+        i: ::core::ffi::c_uint,
+        signature: *mut ::core::ffi::c_ulonglong,
+    ) -> *const ::core::ffi::c_char;
+}
+unsafe extern "C" {
+    pub fn vk_build_wanted(
+        i: ::core::ffi::c_uint,
+        must_have_type: *mut bool,
+    ) -> *const ::core::ffi::c_char;
+}
+unsafe extern "C" {
+    pub fn vk_running_release() -> *const ::core::ffi::c_char;
+}
+unsafe extern "C" {
+    pub fn vk_running_notes(len: *mut ::core::ffi::c_ulong) -> *const ::core::ffi::c_uchar;
+}
+unsafe extern "C" {
+    pub fn vk_running_btf(len: *mut ::core::ffi::c_ulong) -> *const ::core::ffi::c_uchar;
+}
+unsafe extern "C" {
+    pub fn vk_build_allows_btf() -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_build_refuse(why: *const ::core::ffi::c_uchar, len: ::core::ffi::c_ulong);
+}

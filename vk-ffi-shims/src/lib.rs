@@ -11,6 +11,8 @@
 )]
 #[doc(hidden)]
 pub mod bindings;
+pub mod btf;
+pub mod build;
 mod flight;
 mod ftrace;
 mod hook;

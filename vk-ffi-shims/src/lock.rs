@@ -60,7 +60,9 @@ impl ControlGuard {
     /// Takes the mutex if nobody has it.
     pub fn try_lock() -> Option<Self> {
         // SAFETY: Process context (documented).
-        unsafe { bindings::vk_control_trylock() }.then_some(Self(PhantomData))
+        let is_ours = unsafe { bindings::vk_control_trylock() };
+        // Not `then_some`: a guard that is made in vain would unlock for somebody else.
+        is_ours.then(|| Self(PhantomData))
     }
 }
 

@@ -33,7 +33,9 @@ impl Pin {
     /// Takes a reference, unless the module is about to go. Any context.
     pub fn try_new() -> Option<Self> {
         // SAFETY: Code of the module runs, so it is there.
-        unsafe { bindings::vk_module_try_get() }.then_some(Self(()))
+        let is_pinned = unsafe { bindings::vk_module_try_get() };
+        // Not `then_some`: a pin that is made in vain would put a reference that is not there.
+        is_pinned.then(|| Self(()))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::output::Output;
 use crate::show;
 use crate::stat;
 use core::fmt::Write;
-use vk_ffi_shims::current_is_admin;
+use vk_ffi_shims::{current_is_admin, Namespace, ReadGuard};
 use vk_reference_module::{Errno, Line, Refusal, Request, Verb};
 
 /// Who opened the device.
@@ -31,6 +31,13 @@ pub(crate) fn answer<'a>(opener: &Opener, text: &'a [u8], out: &mut Output) -> A
         if !opener.is_admin || !current_is_admin() {
             return Err(Refusal::plain(Errno::EPERM, sentence));
         }
+    }
+    let is_for_host = matches!(request.verb, Verb::Arm | Verb::Disarm);
+    if is_for_host && (opener.ns.is_some() || Namespace::of_current(&ReadGuard::new()).is_some()) {
+        return Err(Refusal::plain(
+            Errno::EPERM,
+            "only the host arms and disarms",
+        ));
     }
     out.write_str("ok\n").ok();
     match request.verb {

@@ -54,18 +54,21 @@ impl MiscDevice for Door {
         )
     }
 
-    fn read_iter(mut kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
+    /// Reads on. The file's own position is of no use: write(2) that fails does not set it back.
+    fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
         let door = kiocb.file();
-        let answer = door.answer.lock();
-        iov.simple_read_from_buffer(kiocb.ki_pos_mut(), answer.bytes())
+        let mut answer = door.answer.lock();
+        let mut pos = answer.pos;
+        let read = iov.simple_read_from_buffer(&mut pos, answer.bytes())?;
+        answer.pos = pos;
+        Ok(read)
     }
 
-    fn write_iter(mut kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
+    fn write_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
         use core::fmt::Write;
         let door = kiocb.file();
         let mut answer = door.answer.lock();
         answer.clear();
-        *kiocb.ki_pos_mut() = 0;
 
         let len = iov.len();
         let refuse = |answer: &mut Output, refusal: Refusal<'_>| {
@@ -80,7 +83,10 @@ impl MiscDevice for Door {
             );
         }
         let mut request = KVVec::new();
-        iov.copy_from_iter_vec(&mut request, GFP_KERNEL)?;
+        // A part of a request is not a request.
+        if iov.copy_from_iter_vec(&mut request, GFP_KERNEL)? != len {
+            return Err(EFAULT);
+        }
         match control::answer(&door.opener, &request, &mut answer) {
             Ok(()) if answer.is_short() => refuse(
                 &mut answer,

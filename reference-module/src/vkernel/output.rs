@@ -8,6 +8,8 @@ use vk_reference_module::Setting;
 pub(crate) struct Output {
     text: KVVec<u8>,
     is_short: bool,
+    /// How far it has been read.
+    pub(crate) pos: i64,
 }
 
 impl Output {
@@ -15,6 +17,7 @@ impl Output {
         Self {
             text: KVVec::new(),
             is_short: false,
+            pos: 0,
         }
     }
 
@@ -25,6 +28,7 @@ impl Output {
     pub(crate) fn clear(&mut self) {
         self.text.clear();
         self.is_short = false;
+        self.pos = 0;
     }
 
     /// Tells whether memory ran out.
