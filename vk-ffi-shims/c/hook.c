@@ -223,7 +223,9 @@ static bool vk_hooks_sleeper(int *pid, unsigned int *id)
 	int i;
 
 	for (h = 0; h < VK_HOOKS; h++) {
-		if (!atomic_read(&vk_hooks[h].sleepers))
+		/* Who is inside a hook that stays is none of the business of one that goes. */
+		if (vk_hooks[h].state != VK_STATE_DRAINING ||
+		    !atomic_read(&vk_hooks[h].sleepers))
 			continue;
 		*id = h;
 		*pid = 0;

@@ -163,7 +163,7 @@ pub fn is_loaded(module: &CStr) -> bool {
     unsafe { vk_kunit_is_loaded(module.as_ptr()) }
 }
 
-/// Resolves one symbol as [`resolve`](crate::resolve) does, `None` if no symbol can be read.
+/// Looks one symbol up as [`resolve`](crate::resolve) does, after it; `None` if none can be read.
 ///
 /// Call it from one thread at a time.
 pub fn symbol(name: &CStr) -> Option<Found> {

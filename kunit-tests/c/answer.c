@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the kernel, or C with the kernel's types, answers to the questions that the crates answer. */
+#include <linux/mm.h>
+#include <linux/string.h>
+#include <linux/sysctl.h>
+#include "vk_kunit.h"
+
+int vk_kunit_proc_int(int *value, int min, int max, int write, void *buffer, unsigned long *len,
+		      long long *pos)
+{
+	struct ctl_table table = {
+		.procname = "vk_kunit",
+		.data = value,
+		.maxlen = sizeof(*value),
+		.mode = 0644,
+		.extra1 = &min,
+		.extra2 = &max,
+	};
+
+	return proc_dointvec_minmax(&table, write, buffer, len, pos);
+}
+
+int vk_kunit_proc_ulong(unsigned long *value, unsigned long min, unsigned long max, int write,
+			void *buffer, unsigned long *len, long long *pos)
+{
+	struct ctl_table table = {
+		.procname = "vk_kunit",
+		.data = value,
+		.maxlen = sizeof(*value),
+		.mode = 0644,
+		.extra1 = &min,
+		.extra2 = &max,
+	};
+
+	return proc_doulongvec_minmax(&table, write, buffer, len, pos);
+}
+
+bool vk_kunit_sysfs_streq(const char *one, const char *other)
+{
+	return sysfs_streq(one, other);
+}
+
+unsigned long vk_kunit_commit_limit(int ratio, unsigned long kbytes, unsigned long ram,
+				    unsigned long hugetlb, long swap)
+{
+	unsigned long share = kbytes / (PAGE_SIZE / 1024);
+
+	if (!kbytes)
+		share = (ram - hugetlb) * ratio / 100;
+	return share + swap;
+}
+
+long vk_kunit_allowed(unsigned long limit, unsigned long admin_reserve,
+		      unsigned long user_reserve, bool is_admin, bool has_mm,
+		      unsigned long total_vm)
+{
+	long allowed = limit;
+
+	if (!is_admin)
+		allowed -= admin_reserve;
+	if (has_mm)
+		allowed -= min_t(long, total_vm / 32, user_reserve);
+	return allowed;
+}
+
+bool vk_kunit_fits(long pages, unsigned long ram, long swap)
+{
+	return !(pages > ram + swap);
+}

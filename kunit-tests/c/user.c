@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* User space, as far as a test starts it or borrows its memory. */
+#include <linux/err.h>
+#include <linux/kobject.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/task.h>
+#include <linux/umh.h>
+#include "vk_kunit.h"
+
+int vk_kunit_shell(const char *script)
+{
+	static char *env[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", NULL };
+	char *argv[] = { "/bin/sh", "-c", (char *)script, NULL };
+
+	return call_usermodehelper(argv[0], argv, env, UMH_WAIT_PROC);
+}
+
+static struct mm_struct *vk_mm_of(int nr)
+{
+	struct pid *pid = find_get_pid(nr);
+	struct task_struct *task = get_pid_task(pid, PIDTYPE_PID);
+	struct mm_struct *mm = NULL;
+
+	if (task) {
+		mm = get_task_mm(task);
+		put_task_struct(task);
+	}
+	put_pid(pid);
+	return mm;
+}
+
+int vk_kunit_with_mm_of(int pid, void (*run)(void *data, const void *mm), void *data)
+{
+	struct mm_struct *mm;
+
+	if (!(current->flags & PF_KTHREAD) || current->mm)
+		return -EINVAL;
+	mm = vk_mm_of(pid);
+	if (!mm)
+		return -ESRCH;
+	kthread_use_mm(mm);
+	run(data, mm);
+	kthread_unuse_mm(mm);
+	mmput(mm);
+	return 0;
+}
+
+bool vk_kunit_is_loaded(const char *module)
+{
+	struct kobject *found = kset_find_obj(THIS_MODULE->mkobj.kobj.kset, module);
+
+	kobject_put(found);
+	return found;
+}

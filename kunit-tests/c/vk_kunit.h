@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the suites need of a kernel beside the shims: integers, bool and opaque pointers.
+ *
+ * The Rust side is vk-ffi-shims/src/kunit.rs. All in process context; all may sleep.
+ */
+#ifndef VK_KUNIT_H
+#define VK_KUNIT_H
+
+#include <linux/types.h>
+
+/* ---- thread.c ---- */
+
+/*
+ * Calls @run(@data, index) in @count kernel threads at once, and waits for the last. Thread
+ * number n is bound to the n-th online CPU, and begins anew behind the last one.
+ * 0, or a negative errno: then none has run.
+ */
+int vk_kunit_threads(unsigned int count, void (*run)(void *data, unsigned int index), void *data);
+unsigned int vk_kunit_cpus(void);
+unsigned int vk_kunit_cpu(void);
+
+/* ---- user.c ---- */
+
+/* Runs /bin/sh -c @script and waits. Its wait status, or a negative errno. */
+int vk_kunit_shell(const char *script);
+/* Calls @run(@data, mm) as a kernel thread that uses the mm of task @pid. 0 or a negative errno. */
+int vk_kunit_with_mm_of(int pid, void (*run)(void *data, const void *mm), void *data);
+bool vk_kunit_is_loaded(const char *module);
+
+/* ---- symbol.c ---- */
+
+/*
+ * Looks @name up as vk_resolve() does, after it. Returns how many symbols have exactly this name;
+ * @is_taken says whether it may be used. ~0 if the symbol table cannot be read.
+ */
+unsigned int vk_kunit_symbol(const char *name, bool *is_taken);
+/*
+ * Finds a name that one symbol has, and another one with @suffix behind it. False if the kernel
+ * has none.
+ */
+bool vk_kunit_symbol_with(const char *suffix, char *name, unsigned int room);
+
+/* ---- answer.c: what the kernel, or C, answers to the same question ---- */
+
+/* proc_dointvec_minmax() and proc_doulongvec_minmax() on a table of our own. */
+int vk_kunit_proc_int(int *value, int min, int max, int write, void *buffer, unsigned long *len,
+		      long long *pos);
+int vk_kunit_proc_ulong(unsigned long *value, unsigned long min, unsigned long max, int write,
+			void *buffer, unsigned long *len, long long *pos);
+bool vk_kunit_sysfs_streq(const char *one, const char *other);
+/*
+ * The sums of vm_commit_limit() and __vm_enough_memory() in mm/util.c, in pages and with C's
+ * conversions; the reserves of mode 2, and what mode 0 lets pass.
+ */
+unsigned long vk_kunit_commit_limit(int ratio, unsigned long kbytes, unsigned long ram,
+				    unsigned long hugetlb, long swap);
+long vk_kunit_allowed(unsigned long limit, unsigned long admin_reserve,
+		      unsigned long user_reserve, bool is_admin, bool has_mm,
+		      unsigned long total_vm);
+bool vk_kunit_fits(long pages, unsigned long ram, long swap);
+
+#endif
