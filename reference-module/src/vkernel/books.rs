@@ -6,8 +6,8 @@ use vk_overcommit::{Account, Backoff};
 /// What snapshots point to: it outlives the container while a descendant charges it.
 pub(crate) struct Books {
     pub(crate) account: Account,
-    /// After a refusal the next recount waits.
-    pub(crate) refused: Backoff,
+    /// What recounts that end in refusals may cost.
+    pub(crate) refusals: Allowance,
     /// What a reader of the view is shown is cached this long.
     pub(crate) shown: Backoff,
 }
@@ -18,8 +18,30 @@ impl Books {
     pub(crate) const fn new() -> Self {
         Self {
             account: Account::new(),
-            refused: Backoff::new(),
+            refusals: Allowance::new(),
             shown: Backoff::new(),
         }
+    }
+}
+
+/// How many recounts in a row may end in refusals.
+const BURST: usize = 16;
+
+/// Recounts that end in refusals: some at once, and one in [`Backoff::REFUSAL_NS`] in the long run.
+///
+/// A burst, because a refused program often asks for less at once: a process whose fork was
+/// refused must still get the page that it needs to say so.
+pub(crate) struct Allowance([Backoff; BURST]);
+
+impl Allowance {
+    const fn new() -> Self {
+        Self([const { Backoff::new() }; BURST])
+    }
+
+    /// Takes a recount, if one is left; `clear` gives back one that did not end in a refusal.
+    pub(crate) fn take(&self, now_ns: u64) -> Option<&Backoff> {
+        let left = self.0.iter().find(|pause| pause.is_due(now_ns))?;
+        left.hold_off(now_ns, Backoff::REFUSAL_NS * BURST as u64);
+        Some(left)
     }
 }

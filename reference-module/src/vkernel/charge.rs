@@ -71,19 +71,25 @@ fn enough(mm: Option<Mm<'_>>, pages: i64, cap_sys_admin: bool) -> Option<i32> {
         admin_pages: machine.admin_reserve_pages,
         user_pages: machine.user_reserve_pages,
     };
+    let mut taken = None;
     let verdict = books
         .account
         .admit(&policy, &memory(ns, &machine), &reserves, &request, || {
-            if !overcommit::may_recount() || !books.refused.is_due(clock_ns()) {
+            if !overcommit::may_recount() {
                 return None;
             }
+            taken = Some(books.refusals.take(clock_ns())?);
             Some(ns.accounted_pages()?.pages.saturating_add(in_flight_pages))
         });
     match verdict {
-        Ok(()) => Some(0),
+        Ok(()) => {
+            if let Some(recount) = taken {
+                recount.clear();
+            }
+            Some(0)
+        }
         Err(_) => {
             overcommit::account(pages.wrapping_neg());
-            books.refused.hold_off(clock_ns(), Backoff::REFUSAL_NS);
             overcommit::warn(pages);
             Some(-ENOMEM)
         }

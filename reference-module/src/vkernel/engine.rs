@@ -342,6 +342,8 @@ pub(crate) fn arm(control: &mut ControlGuard) -> core::result::Result<(), Refusa
         pr_warn!("no memory for some snapshots; nested namespaces may lag until the next change\n");
     }
     ENFORCED.store(true, Ordering::Release);
+    // Each container with a policy holds the module itself now.
+    HOLD.get_mut(control).take();
     settle(control);
     Ok(())
 }
