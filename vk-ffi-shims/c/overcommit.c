@@ -200,6 +200,11 @@ long vk_ns_accounted_pages(const void *p, long *unlocked)
 			return sum;
 		if (!mm)
 			continue;
+		/* Asked before each one, so that one address space is always counted to its end. */
+		if (vmas > VK_RECOUNT_VMAS || (vmas && ktime_get_mono_fast_ns() > end)) {
+			mmput_async(mm);
+			return -EAGAIN;
+		}
 
 		if (vk_mm_write_locked_by_current(mm)) {
 			sum += vk_mm_walk(mm, &vmas);
@@ -217,8 +222,6 @@ long vk_ns_accounted_pages(const void *p, long *unlocked)
 			}
 		}
 		mmput_async(mm);
-		if (vmas > VK_RECOUNT_VMAS || ktime_get_mono_fast_ns() > end)
-			return -EAGAIN;
 	}
 }
 

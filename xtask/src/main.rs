@@ -1,3 +1,54 @@
-//! The vKernel developer's command.
+//! The vKernel developer's command: the lab, the checks and the benches.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod accel;
+mod bench;
+mod bindings;
+mod build_area;
+mod cache;
+mod check;
+mod clean;
+mod cli;
+mod command;
+mod cpio;
+mod demo;
+mod guest;
+mod hookcheck;
+mod host;
+mod image;
+mod install;
+mod kallsyms;
+mod kdir;
+mod kernel;
+mod ktap;
+mod kunit;
+mod lab;
+mod module;
+mod payload;
+mod qemu;
+mod record;
+mod reference;
+mod release;
+mod report;
+mod root;
+mod series;
+mod shims;
+mod source;
+mod step;
+mod test;
+mod torture;
+mod vmlinux;
+mod workspace;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `bench`: named workloads in the guest, counted in instructions, in every state of the module.
+
+mod agreement;
+mod goal;
+mod json;
+mod table;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{ensure, Result};
+use xtask::measurement::{Measurement, State, Workload};
+use xtask::request::Request;
+
+use crate::guest::Guest;
+use crate::lab::Lab;
+use crate::payload::Payload;
+use crate::qemu::Accel;
+use crate::report::Report;
+use crate::step::step;
+
+/// How long one boot with all its workloads may take.
+const LIMIT: Duration = Duration::from_secs(1800);
+
+/// What keeps the kernel from doing the same thing in two ways, or something else meanwhile.
+///
+/// `damon_stat` samples all memory every few milliseconds: the machine would never come to rest.
+const APPEND: &str = "quiet loglevel=5 cryptomgr.notests nokaslr norandmaps damon_stat.enabled=0";
+
+/// The boots, whose results are compared.
+const RUNS: usize = 2;
+
+/// What `bench` was asked for.
+pub(crate) struct Wanted<'a> {
+    /// These workloads; all, if empty.
+    pub(crate) workloads: &'a [Workload],
+    /// So many single differences of each.
+    pub(crate) samples: usize,
+    /// One boot only, with nothing to compare.
+    pub(crate) is_once: bool,
+    /// JSON instead of the table.
+    pub(crate) is_json: bool,
+}
+
+/// What one boot measured.
+struct Run(Vec<Measurement>);
+
+impl Run {
+    fn find(&self, workload: Workload, state: State) -> Option<&Measurement> {
+        let is_it = |it: &&Measurement| it.workload == workload && it.state == state;
+        self.0.iter().find(is_it)
+    }
+}
+
+/// Measures the wanted workloads and prints the results.
+///
+/// Fails when two runs do not agree.
+///
+/// # Errors
+///
+/// The lab cannot be made, or the guest fails.
+pub(crate) fn run(wanted: &Wanted<'_>) -> Result<ExitCode> {
+    let lab = Lab::prepare()?;
+    let mut payload = lab.payload()?;
+    lab.add_module(&mut payload, None)?;
+    let mut guest = lab.guest(None)?;
+    guest.accel = Accel::Icount;
+    guest.append = APPEND.to_owned();
+    let workloads = match wanted.workloads {
+        [] => Workload::ALL,
+        some => some,
+    };
+    let request = Request::Bench {
+        workloads: workloads.to_vec(),
+        samples: wanted.samples,
+    };
+    let count = if wanted.is_once { 1 } else { RUNS };
+    let runs = (1..=count).map(|number| boot(&lab, &guest, &payload, &request, number));
+    let runs: Vec<Run> = runs.collect::<Result<_>>()?;
+    let disagreements = agreement::disagreements(&runs);
+    if wanted.is_json {
+        println!("{:#}", json::document(&lab.release.name, &runs));
+    } else {
+        table::print(&runs[0], workloads);
+        agreement::print(&runs, &disagreements);
+    }
+    Ok(match disagreements.as_slice() {
+        [] => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+fn boot(
+    lab: &Lab,
+    guest: &Guest,
+    payload: &Payload,
+    request: &Request,
+    number: usize,
+) -> Result<Run> {
+    let name = format!("bench run {number}");
+    let console = lab.cache.logs().join("bench-console.log");
+    let advice = "see the console's log beside this step's";
+    step(&lab.cache.logs(), &name, advice, |_| {
+        let mut report = Report::default();
+        let ended = guest.run(payload, request, &console, LIMIT, &mut report)?;
+        let has_failed = report.counts().failed > 0;
+        ensure!(
+            ended && !has_failed,
+            "the guest failed: its lines are above"
+        );
+        Ok(Run(report.into_measurements()))
+    })
+}

@@ -1,0 +1,32 @@
+//! All areas that run in the guest, one file each.
+
+mod control;
+mod fit;
+mod hook;
+pub(crate) mod host;
+mod lab;
+mod lifecycle;
+pub(crate) mod overcommit;
+mod registry;
+mod sysctl;
+pub(crate) mod thp;
+mod userland;
+mod view;
+
+use crate::area::Area;
+
+/// Every area of the guest.
+pub(crate) const ALL: &[&Area] = &[
+    &lab::AREA,
+    &fit::AREA,
+    &host::AREA,
+    &thp::AREA,
+    &overcommit::AREA,
+    &sysctl::AREA,
+    &view::AREA,
+    &control::AREA,
+    &userland::AREA,
+    &lifecycle::AREA,
+    &hook::AREA,
+    &registry::AREA,
+];

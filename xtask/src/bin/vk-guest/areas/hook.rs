@@ -1,0 +1,36 @@
+//! The hooks: where they are, when they are in, and that nothing of them stays.
+
+mod others;
+mod site;
+mod text;
+mod when;
+
+use crate::area::{checks, Area, Module};
+use others::*;
+use text::*;
+use when::*;
+
+/// The area.
+pub(crate) const AREA: Area = Area {
+    name: "hook",
+    module: Module::Out,
+    checks: checks![
+        first_bytes_are_the_same_before_and_after,
+        an_armed_site_jumps_to_a_stub_of_its_own,
+        without_a_policy_only_the_lifecycle_hooks_are_in,
+        a_feature_is_in_while_it_is_needed_and_linger_s_longer,
+        a_feature_goes_out_after_the_last_container_died,
+        a_value_equal_to_the_hosts_needs_the_hooks_too,
+        ftrace_enabled_0_is_refused_while_armed,
+        arming_and_loading_are_refused_while_ftrace_enabled_is_0,
+        the_function_tracer_comes_first,
+        the_function_tracer_comes_second,
+        the_graph_tracer_comes_first,
+        the_graph_tracer_comes_second,
+        a_kprobe_comes_first,
+        a_kprobe_comes_second,
+        a_kretprobe_comes_second,
+        an_fprobe_comes_second,
+        twenty_cycles_of_arm_and_disarm_under_load,
+    ],
+};

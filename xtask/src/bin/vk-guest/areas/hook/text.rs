@@ -1,0 +1,119 @@
+//! The bytes of the hooked functions.
+
+use std::collections::BTreeSet;
+
+use super::site::Site;
+use crate::churn::Churn;
+use crate::kernel_text::module_symbols;
+use crate::loaded::Loaded;
+use crate::module;
+use crate::policy::{is_armed, set, target, MODE};
+use crate::problem::{expect, expect_eq, Outcome};
+use crate::row::rows;
+use crate::scout::Scout;
+
+/// The words that arm every feature.
+const EVERYTHING: &[(&str, &str)] = &[
+    ("feature", "sysctl"),
+    ("feature", "overcommit"),
+    ("feature", "thp"),
+];
+
+pub(super) fn first_bytes_are_the_same_before_and_after() -> Outcome {
+    let loaded = Loaded::with(&["armed=0"])?;
+    let untouched = Site::all()?;
+    expect(untouched.len() >= 13, untouched.len(), "13 hooks or more")?;
+    for site in &untouched {
+        expect_eq(&site.symbol, site.state.as_str(), "planned")?;
+        site.is_shown_as_it_is()?;
+        let seen = format!("{}: {:02x?}", site.symbol, site.bytes);
+        expect(site.nop().is_some(), seen, "ftrace's nop")?;
+    }
+    loaded.unload()?;
+    are_as(&untouched, "after rmmod, never armed")?;
+
+    let loaded = Loaded::with(&[])?;
+    rows("arm", "", EVERYTHING)?;
+    for (before, now) in untouched.iter().zip(Site::all()?) {
+        expect_eq(&now.symbol, now.state.as_str(), "armed")?;
+        now.is_shown_as_it_is()?;
+        only_the_nop_differs(before, &now)?;
+    }
+    rows("disarm", "", &[])?;
+    for site in Site::all()? {
+        expect_eq(&site.symbol, site.state.as_str(), "planned")?;
+        site.is_shown_as_it_is()?;
+    }
+    are_as(&untouched, "after disarm")?;
+
+    rows("arm", "", EVERYTHING)?;
+    loaded.unload()?;
+    are_as(&untouched, "after rmmod, everything armed")
+}
+
+fn are_as(untouched: &[Site], when: &str) -> Outcome {
+    for site in untouched {
+        let now = site.bytes_now()?;
+        let seen = format!("{} {when}: {now:02x?}", site.symbol);
+        expect(now == site.bytes, seen, format!("{:02x?}", site.bytes))?;
+    }
+    Ok(())
+}
+
+fn only_the_nop_differs(before: &Site, now: &Site) -> Outcome {
+    let nop = before.nop().unwrap_or(0);
+    let bytes = |site: &Site| [&site.bytes[..nop], &site.bytes[nop + 5..]].concat();
+    let what = format!("the bytes of {} apart from the nop", now.symbol);
+    expect_eq(&what, bytes(now), bytes(before))?;
+    let seen = format!("{}: {:02x?}", now.symbol, now.bytes);
+    expect(now.jump(nop).is_some(), seen, "e9 where the nop was")
+}
+
+pub(super) fn an_armed_site_jumps_to_a_stub_of_its_own() -> Outcome {
+    let _loaded = Loaded::with(&[])?;
+    rows("arm", "", EVERYTHING)?;
+    let stubs = module_symbols(module::NAME, "vk_stub_")?;
+    let mut taken = BTreeSet::new();
+    for site in Site::all()? {
+        let place = [0, 4].into_iter().find_map(|at| site.jump(at));
+        let seen = format!("{}: {:02x?}", site.symbol, site.bytes);
+        let Some(place) = place else {
+            return expect(false, seen, "a jump");
+        };
+        let stub = stubs.iter().find(|(address, _)| *address == place);
+        let Some((_, stub)) = stub else {
+            return expect(false, format!("{} to {place:#x}", site.symbol), "a stub");
+        };
+        expect(taken.insert(stub), format!("{stub} twice"), "each once")?;
+    }
+    Ok(())
+}
+
+pub(super) fn twenty_cycles_of_arm_and_disarm_under_load() -> Outcome {
+    const CYCLES: usize = 20;
+    let _loaded = Loaded::with(&[])?;
+    let host = std::fs::read_to_string(MODE)?.trim().to_owned();
+    let mut scout = Scout::send_into_new_namespace()?;
+    let ns = target(scout.namespace()?);
+    set(&ns, &[("vm.overcommit_memory", "1")])?;
+    let untouched: Vec<_> = Site::all()?;
+    let churn = Churn::start(1)?;
+    for cycle in 0..CYCLES {
+        rows("disarm", "", &[])?;
+        expect_eq("the value while disarmed", scout.read(MODE)?, host.clone())?;
+        for site in Site::all()? {
+            let what = format!("{} in cycle {cycle}", site.symbol);
+            expect_eq(&what, site.state.as_str(), "planned")?;
+        }
+        rows("arm", "", &[])?;
+        for (before, now) in untouched.iter().zip(Site::all()?) {
+            let what = format!("{} in cycle {cycle}", now.symbol);
+            expect_eq(&what, &now.state, &before.state)?;
+            expect_eq(&what, &now.bytes, &before.bytes)?;
+        }
+        expect_eq("the value while armed", scout.read(MODE)?.as_str(), "1")?;
+    }
+    expect(is_armed("overcommit")?, "overcommit is out", "in")?;
+    churn.stop()?;
+    Ok(())
+}

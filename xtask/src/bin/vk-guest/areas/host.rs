@@ -1,0 +1,175 @@
+//! The host's own values and behaviour: they stay as without the module.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::actor;
+use crate::area::{checks, Area, Module};
+use crate::container::{Container, Runtime};
+use crate::module;
+use crate::problem::{expect, expect_eq, Outcome};
+use crate::setting::{chosen, read, Setting, MIN_FREE, OVERCOMMIT, THP};
+use crate::values::Values;
+use crate::{device, khugepaged};
+
+/// The area.
+pub(crate) const AREA: Area = Area {
+    name: "host",
+    module: Module::Out,
+    checks: checks![
+        values_are_the_same_with_the_module_loaded_and_idle,
+        values_are_the_same_before_during_and_after_policies,
+        min_free_kbytes_of_the_admin_comes_back,
+        may_change_its_own_settings_while_containers_run,
+        gets_no_huge_page_at_never_in_10000_faults,
+        is_not_eligible_at_never,
+        is_left_alone_by_khugepaged_at_never,
+        collapses_on_request_as_without_the_module,
+        maps_what_it_could_map_before,
+    ],
+};
+
+/// A container with every key set, and the gate open if the host is not at `always`.
+fn contained() -> Result<Container> {
+    if !module::is_loaded() {
+        module::load(&[])?;
+    }
+    let container = Container::start(Runtime::Crun, "policy", &["sleep", "10000"])?;
+    container.set(&[
+        ("thp_enabled", "always"),
+        ("vm.overcommit_memory", "2"),
+        ("vm.overcommit_kbytes", "98304"),
+    ])?;
+    Ok(container)
+}
+
+fn values_are_the_same_with_the_module_loaded_and_idle() -> Outcome {
+    let before = Values::read();
+    module::load(&[])?;
+    let during = Values::read();
+    module::unload()?;
+    are_the_same("loaded", before.changes(&during, &[]))?;
+    are_the_same("taken out", before.changes(&Values::read(), &[]))
+}
+
+fn values_are_the_same_before_during_and_after_policies() -> Outcome {
+    // So that the gate is opened.
+    let _never = Setting::put(THP, "never")?;
+    let before = Values::read();
+    let container = contained()?;
+    // The documented exception: huge pages need a higher watermark while the gate is open.
+    are_the_same("in use", before.changes(&Values::read(), &[MIN_FREE]))?;
+    container.stop()?;
+    device::ask("disarm", "", &[("force", "1")])?.accepted()?;
+    module::unload()?;
+    are_the_same("taken out", before.changes(&Values::read(), &[]))
+}
+
+fn min_free_kbytes_of_the_admin_comes_back() -> Outcome {
+    let _never = Setting::put(THP, "never")?;
+    let _admin = Setting::put(MIN_FREE, "12345")?;
+    let container = contained()?;
+    container.stop()?;
+    device::ask("disarm", "", &[("force", "1")])?.accepted()?;
+    expect_eq(MIN_FREE, read(MIN_FREE)?.as_str(), "12345")?;
+    Ok(module::unload()?)
+}
+
+fn may_change_its_own_settings_while_containers_run() -> Outcome {
+    let container = contained()?;
+    let enabled = container.read(THP)?;
+    for (path, value) in [(THP, "never"), (THP, "always"), (OVERCOMMIT, "1")] {
+        let _changed = Setting::put(path, value)?;
+        expect_eq(path, chosen(&read(path)?), value)?;
+        expect_eq("THP inside", container.read(THP)?, enabled.clone())?;
+        expect_eq("the mode inside", container.read(OVERCOMMIT)?.as_str(), "2")?;
+    }
+    Ok(())
+}
+
+fn gets_no_huge_page_at_never_in_10000_faults() -> Outcome {
+    let _never = Setting::put(THP, "never")?;
+    let container = contained()?;
+    let inside = actor::inside(&container, &["map", "16", "touch"])?;
+    expect(
+        inside.number("anon_huge_kb")? > 0,
+        "no huge page inside",
+        "the gate open",
+    )?;
+    let reading = actor::on_host(&["faults", "10000"])?;
+    expect_eq("the number of faults", reading.number("faults")?, 10_000)?;
+    expect_eq("AnonHugePages", reading.number("anon_huge_kb")?, 0)
+}
+
+fn is_not_eligible_at_never() -> Outcome {
+    let _never = Setting::put(THP, "never")?;
+    let _container = contained()?;
+    let reading = actor::on_host(&["map", "16", "huge", "touch"])?;
+    expect_eq("THPeligible", reading.number("eligible")?, 0)
+}
+
+fn is_left_alone_by_khugepaged_at_never() -> Outcome {
+    let _never = Setting::put(THP, "never")?;
+    let container = contained()?;
+    let _fast = khugepaged::hurry()?;
+    // Both are looked at by khugepaged, since both asked for huge pages; only one may have them.
+    let host = actor::held(&["map", "16", "huge", "touch", "hold"])?;
+    container.set(&[("thp_enabled", "never")])?;
+    let words = actor::command(&["map", "16", "huge", "touch", "hold"]);
+    let ours = Container::start(Runtime::Crun, "scanned", &words)?;
+    ours.wait_for_log("eligible", Duration::from_secs(60))?;
+    ours.set(&[("thp_enabled", "always")])?;
+    khugepaged::wait_for_full_scans(3)?;
+    let scanned = khugepaged::huge_kb_of(ours.pid())?;
+    expect(
+        scanned > 0,
+        "khugepaged collapsed nothing inside",
+        "something",
+    )?;
+    expect_eq("AnonHugePages", khugepaged::huge_kb_of(host.pid())?, 0)
+}
+
+fn collapses_on_request_as_without_the_module() -> Outcome {
+    let collapse = || -> Result<Vec<(String, u64)>> {
+        let mut results = Vec::new();
+        for word in ["never", "madvise"] {
+            let _word = Setting::put(THP, word)?;
+            let reading = actor::on_host(&["collapse", "16"])?;
+            let result = reading.word("collapse").unwrap_or("nothing").to_owned();
+            results.push((result, reading.number("anon_huge_kb")?));
+        }
+        Ok(results)
+    };
+    if module::is_loaded() {
+        module::unload()?;
+    }
+    let without = collapse()?;
+    let _container = contained()?;
+    expect_eq("MADV_COLLAPSE at never, madvise", collapse()?, without)
+}
+
+fn maps_what_it_could_map_before() -> Outcome {
+    let sizes = ["200", "2000", "100000", "10000000"];
+    let map = || -> Result<Vec<String>> {
+        let map = |size: &&str| -> Result<String> {
+            let reading = actor::on_host(&["map", size])?;
+            Ok(reading.word("map").unwrap_or("nothing").to_owned())
+        };
+        sizes.iter().map(map).collect()
+    };
+    if module::is_loaded() {
+        module::unload()?;
+    }
+    let without = map()?;
+    let _container = contained()?;
+    expect_eq("mappings", map()?, without.clone())?;
+    let refused = without.iter().any(|result| result == "ENOMEM");
+    expect(refused, format!("{without:?}"), "one that is too large")
+}
+
+/// Expects that nothing changed.
+pub(crate) fn are_the_same(when: &str, changes: Vec<String>) -> Outcome {
+    let seen = format!("with the module {when}: {}", changes.join(", "));
+    expect(changes.is_empty(), seen, "no change")
+}

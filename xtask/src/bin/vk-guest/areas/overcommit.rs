@@ -1,0 +1,229 @@
+//! Commit accounting: each container has the mode and the limit of its own.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use crate::actor::{self, Reading};
+use crate::area::{checks, Area, Module};
+use crate::container::{Container, Runtime};
+use crate::demo::commit;
+use crate::oci::Spec;
+use crate::pairs::Pairs;
+use crate::problem::{expect, expect_eq, Outcome};
+use crate::setting::{Setting, OVERCOMMIT};
+
+/// The area.
+pub(crate) const AREA: Area = Area {
+    name: "overcommit",
+    module: Module::Loaded,
+    checks: checks![
+        mode_1_grants_what_the_host_refuses,
+        mode_2_refuses_above_its_limit_with_the_kernels_line,
+        mode_2_refuses_while_mode_1_grants_the_same,
+        mode_2_grants_below_its_limit,
+        mode_0_refuses_what_mode_1_of_the_host_grants,
+        the_ratio_is_of_the_containers_memory,
+        what_is_unmapped_is_given_back,
+        what_ended_processes_held_is_given_back,
+        a_lower_limit_refuses_only_new_mappings,
+        a_refusal_is_counted,
+        a_container_without_a_policy_is_judged_as_the_host,
+        nothing_is_killed,
+    ],
+};
+
+/// A limit of 96 MiB.
+const LIMITED: Pairs<'static> = &[
+    ("vm.overcommit_memory", "2"),
+    ("vm.overcommit_kbytes", "98304"),
+];
+
+/// More than the guest has, by far.
+const HUGE_MIB: &str = "100000";
+
+fn contained(name: &str, policy: Pairs<'_>) -> Result<Container> {
+    let container = Container::start(Runtime::Crun, name, &["sleep", "10000"])?;
+    container.set(policy)?;
+    Ok(container)
+}
+
+fn is(what: &str, reading: &Reading, expected: &str) -> Outcome {
+    expect_eq(what, reading.word("map"), Some(expected))
+}
+
+fn mode_1_grants_what_the_host_refuses() -> Outcome {
+    let container = contained("generous", &[("vm.overcommit_memory", "1")])?;
+    is(
+        "the host's mapping",
+        &actor::on_host(&["map", HUGE_MIB])?,
+        "ENOMEM",
+    )?;
+    is(
+        "the container's",
+        &actor::inside(&container, &["map", HUGE_MIB])?,
+        "ok",
+    )
+}
+
+fn mode_2_refuses_above_its_limit_with_the_kernels_line() -> Outcome {
+    let container = contained("limited", LIMITED)?;
+    is(
+        "its mapping",
+        &actor::inside(&container, &["map", "200"])?,
+        "ENOMEM",
+    )?;
+    is("the host's", &actor::on_host(&["map", "200"])?, "ok")?;
+    commit::is_logged_in_the_kernels_words(&container)
+}
+
+fn mode_2_refuses_while_mode_1_grants_the_same() -> Outcome {
+    let limited = contained("limited", LIMITED)?;
+    let generous = contained("generous", &[("vm.overcommit_memory", "1")])?;
+    commit::is_refused_while_it_is_granted(&limited, &generous)
+}
+
+fn mode_2_grants_below_its_limit() -> Outcome {
+    let container = contained("limited", LIMITED)?;
+    is(
+        "its mapping",
+        &actor::inside(&container, &["map", "32", "touch"])?,
+        "ok",
+    )
+}
+
+fn mode_0_refuses_what_mode_1_of_the_host_grants() -> Outcome {
+    let _host = Setting::put(OVERCOMMIT, "1")?;
+    let container = contained("careful", &[("vm.overcommit_memory", "0")])?;
+    is(
+        "the host's mapping",
+        &actor::on_host(&["map", HUGE_MIB])?,
+        "ok",
+    )?;
+    is(
+        "the container's",
+        &actor::inside(&container, &["map", HUGE_MIB])?,
+        "ENOMEM",
+    )
+}
+
+fn the_ratio_is_of_the_containers_memory() -> Outcome {
+    let spec = Spec::new("ratio", &["sleep", "10000"]).memory_max(256 << 20);
+    let container = Container::create(Runtime::Crun, spec)?;
+    container.set(&[("vm.overcommit_memory", "2"), ("vm.overcommit_ratio", "50")])?;
+    container.begin()?;
+    expect_eq(
+        "CommitLimit",
+        meminfo_kb(&container, "CommitLimit")?,
+        128 << 10,
+    )?;
+    is(
+        "150 MiB",
+        &actor::inside(&container, &["map", "150"])?,
+        "ENOMEM",
+    )?;
+    is("64 MiB", &actor::inside(&container, &["map", "64"])?, "ok")
+}
+
+fn what_is_unmapped_is_given_back() -> Outcome {
+    let container = contained("limited", LIMITED)?;
+    let once = "/vk/vk-guest act map 48";
+    let script = format!("for i in 1 2 3 4 5 6 7 8 9 10; do {once} || exit; done");
+    let log = container.output(&["sh", "-c", &script])?;
+    let granted = log.lines().filter(|line| *line == "map=ok").count();
+    expect_eq("the number of granted mappings", granted, 10)
+}
+
+fn what_ended_processes_held_is_given_back() -> Outcome {
+    let container = contained("limited", LIMITED)?;
+    let holder = "/vk/vk-guest act map 48 touch hold & sleep 1; kill -9 $!; wait; exit 0";
+    for _ in 0..3 {
+        container.output(&["sh", "-c", holder])?;
+    }
+    is(
+        "the next mapping",
+        &actor::inside(&container, &["map", "48"])?,
+        "ok",
+    )
+}
+
+fn a_lower_limit_refuses_only_new_mappings() -> Outcome {
+    let words = actor::command(&["map", "64", "touch", "hold"]);
+    let container = Container::start(Runtime::Crun, "holder", &words)?;
+    container.wait_for_log("eligible", std::time::Duration::from_secs(60))?;
+    container.set(&[
+        ("vm.overcommit_memory", "2"),
+        ("vm.overcommit_kbytes", "32768"),
+    ])?;
+    expect(
+        container.is_running(),
+        "the holder has ended",
+        "it to go on",
+    )?;
+    let held = container.stat("held")?;
+    expect(
+        held >= 64 << 20,
+        format!("held is {held}"),
+        "64 MiB and more",
+    )?;
+    let refused = container.exec(&actor::command(&["map", "16"]))?;
+    expect(
+        !refused.stdout.contains("map=ok"),
+        refused.stdout,
+        "no mapping",
+    )
+}
+
+fn a_refusal_is_counted() -> Outcome {
+    let container = contained("limited", LIMITED)?;
+    let before = container.stat("failcnt")?;
+    is(
+        "its mapping",
+        &actor::inside(&container, &["map", "200"])?,
+        "ENOMEM",
+    )?;
+    let after = container.stat("failcnt")?;
+    expect(
+        after > before,
+        format!("failcnt {before} -> {after}"),
+        "a greater one",
+    )?;
+    expect_eq("limit", container.stat("limit")?, 98304 << 10)
+}
+
+fn a_container_without_a_policy_is_judged_as_the_host() -> Outcome {
+    let _armed = contained("limited", LIMITED)?;
+    let plain = Container::start(Runtime::Runc, "plain", &["sleep", "10000"])?;
+    is("200 MiB", &actor::inside(&plain, &["map", "200"])?, "ok")?;
+    is(
+        "far too much",
+        &actor::inside(&plain, &["map", HUGE_MIB])?,
+        "ENOMEM",
+    )
+}
+
+fn nothing_is_killed() -> Outcome {
+    let container = contained("limited", LIMITED)?;
+    let kills = || -> Result<u64> {
+        let vmstat = fs::read_to_string("/proc/vmstat")?;
+        let line = vmstat
+            .lines()
+            .find_map(|line| line.strip_prefix("oom_kill "));
+        line.context("no oom_kill in /proc/vmstat")?
+            .parse()
+            .context("no number")
+    };
+    let before = kills()?;
+    is(
+        "its mapping",
+        &actor::inside(&container, &["map", "2000"])?,
+        "ENOMEM",
+    )?;
+    expect_eq("oom_kill", kills()?, before)
+}
+
+/// Reads a line of `/proc/meminfo` as the container sees it.
+fn meminfo_kb(container: &Container, name: &str) -> Result<u64> {
+    let text = container.read("/proc/meminfo")?;
+    crate::meminfo::kb(&text, name)
+}

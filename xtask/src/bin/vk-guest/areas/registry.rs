@@ -1,0 +1,34 @@
+//! The registry: each pid namespace is known from its birth to its end, and whose policy applies.
+
+mod life;
+mod nesting;
+mod subjects;
+
+use crate::area::{checks, Area, Module};
+use life::*;
+use nesting::*;
+use subjects::*;
+
+/// The area.
+pub(crate) const AREA: Area = Area {
+    name: "registry",
+    module: Module::Loaded,
+    checks: checks![
+        the_default_holds_before_the_first_instruction,
+        the_default_holds_for_the_first_program_of_a_container,
+        namespaces_that_exist_at_load_are_adopted,
+        nested_namespaces_inherit_three_deep,
+        a_value_of_its_own_wins_and_unset_gives_the_outer_back,
+        a_change_reaches_what_is_nested_at_once,
+        what_is_born_below_a_policy_has_it_first_thing,
+        forks_and_new_namespaces_do_not_escape,
+        setns_does_not_lead_out,
+        who_enters_a_namespace_has_its_policy,
+        a_dead_namespace_is_gone_within_5_s,
+        two_thousand_namespaces_while_policies_are_set,
+        smaps_read_from_the_host_show_the_containers_policy,
+        memory_written_from_the_host_follows_the_containers_policy,
+        khugepaged_follows_the_containers_policy,
+        namespaces_that_share_memory_ask_each_for_itself,
+    ],
+};

@@ -1,0 +1,214 @@
+//! From birth to end.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::container::{wait_until, Container, Runtime};
+use crate::door::Door;
+use crate::firstborn::Firstborn;
+use crate::loaded::Without;
+use crate::namespace;
+use crate::policy::{listed, set, target, Tidy, MODE};
+use crate::problem::{expect, expect_eq, Outcome};
+use crate::row::row;
+use crate::scout::{Order, Scout};
+
+/// How long the last trace of a dead namespace may last.
+const GONE_LIMIT: Duration = Duration::from_secs(5);
+
+/// More than the limit that the checks set.
+const LARGE: usize = 512 << 20;
+
+/// A commit limit of 256 MiB, which this program's own memory is far below.
+const LIMITED: &[(&str, &str)] = &[
+    ("vm.overcommit_memory", "2"),
+    ("vm.overcommit_kbytes", "262144"),
+];
+
+pub(super) fn the_default_holds_before_the_first_instruction() -> Outcome {
+    let _tidy = Tidy;
+    let host = fs::read_to_string(MODE)?.trim().to_owned();
+    let before = Firstborn::make(c"/proc/sys/vm/overcommit_memory", LARGE)?;
+    expect_eq("what it reads without a default", before.text()?, host)?;
+    expect_eq("its mapping", before.map_errno(), None)?;
+    set("default", LIMITED)?;
+    for _ in 0..20 {
+        let child = Firstborn::make(c"/proc/sys/vm/overcommit_memory", LARGE)?;
+        expect_eq("what it reads first", child.text()?.as_str(), "2")?;
+        expect_eq("its mapping", child.map_errno(), Some(libc::ENOMEM))?;
+        child.end()?;
+    }
+    Ok(())
+}
+
+pub(super) fn the_default_holds_for_the_first_program_of_a_container() -> Outcome {
+    let _tidy = Tidy;
+    set(
+        "default",
+        &[
+            ("vm.overcommit_memory", "2"),
+            ("vm.overcommit_kbytes", "4194304"),
+        ],
+    )?;
+    for runtime in [Runtime::Crun, Runtime::Runc] {
+        let container = Container::start(runtime, "first", &["cat", MODE])?;
+        container.wait(Duration::from_secs(30))?;
+        expect_eq("what it printed", container.log()?.trim(), "2")?;
+    }
+    Ok(())
+}
+
+pub(super) fn namespaces_that_exist_at_load_are_adopted() -> Outcome {
+    let without = Without::begin()?;
+    let container = Container::start(Runtime::Crun, "older", &["sleep", "1000"])?;
+    let mut outer = Scout::send_into_new_namespace()?;
+    let mut inner = Scout::send()?;
+    inner.does(&Order::Enter(format!("/proc/{}/ns/pid", outer.pid()?)))?;
+    inner.does(&Order::NewPid)?;
+    let host = fs::read_to_string(MODE)?.trim().to_owned();
+
+    without.end()?;
+    let all = listed(true)?;
+    for ns in [
+        container.namespace()?,
+        outer.namespace()?,
+        inner.namespace()?,
+    ] {
+        let ns = target(ns);
+        expect(all.contains(&ns), format!("{all:?}"), &ns)?;
+    }
+    set(
+        &target(container.namespace()?),
+        &[("vm.overcommit_memory", "2")],
+    )?;
+    expect_eq(
+        "the value in the container",
+        container.read(MODE)?.as_str(),
+        "2",
+    )?;
+    set(
+        &target(outer.namespace()?),
+        &[("vm.overcommit_memory", "1")],
+    )?;
+    expect_eq("the value in the outer", outer.read(MODE)?.as_str(), "1")?;
+    expect_eq("the value in the inner", inner.read(MODE)?.as_str(), "1")?;
+    expect_eq(
+        "the host's",
+        fs::read_to_string(MODE)?.trim(),
+        host.as_str(),
+    )
+}
+
+pub(super) fn a_dead_namespace_is_gone_within_5_s() -> Outcome {
+    let before = references()?;
+    let container = Container::start(Runtime::Runc, "mortal", &["sleep", "1000"])?;
+    let scout = Scout::send_into_new_namespace()?;
+    let both = [target(container.namespace()?), target(scout.namespace()?)];
+    for ns in &both {
+        set(ns, &[("vm.overcommit_memory", "1")])?;
+    }
+    expect_eq("the references", references()?, before + 2)?;
+    container.stop()?;
+    scout.recall()?;
+    for all in [false, true] {
+        let listed = listed(all)?;
+        let dead = both.iter().find(|ns| listed.contains(*ns));
+        expect_eq("the dead one listed", dead, None)?;
+    }
+    objects_are_gone(before)
+}
+
+/// Each policy holds the module while its object lives.
+fn objects_are_gone(before: u64) -> Outcome {
+    let gone = || references().is_ok_and(|now| now == before);
+    let is_gone = wait_until(GONE_LIMIT, gone);
+    let seen = format!("{} references after 5 s", references()?);
+    expect(is_gone, seen, before)
+}
+
+fn references() -> Result<u64> {
+    let text = fs::read_to_string("/sys/module/vkernel/refcnt")?;
+    Ok(text.trim().parse()?)
+}
+
+/// What the thread that sets policies saw.
+#[derive(Default)]
+struct Race {
+    /// The namespace of the latest child.
+    latest: AtomicU64,
+    is_over: AtomicBool,
+    taken: AtomicU64,
+    gone: AtomicU64,
+}
+
+/// Addresses of namespaces are used again at once: one that kept its object would hand an old
+/// policy to a newborn, which reads the host's value first.
+pub(super) fn two_thousand_namespaces_while_policies_are_set() -> Outcome {
+    const COUNT: usize = 2000;
+    let before = references()?;
+    let host = fs::read_to_string(MODE)?.trim().to_owned();
+    let race = Race::default();
+    thread::scope(|scope| -> Outcome {
+        let setter = scope.spawn(|| race.sets());
+        let born = bears(COUNT, &race, &host);
+        race.is_over.store(true, Ordering::Release);
+        match setter.join() {
+            Ok(wrong) => expect_eq("a wrong answer", wrong?, None)?,
+            Err(_) => return expect(false, "a panic", "none"),
+        }
+        born
+    })?;
+    let (taken, gone) = (race.taken.into_inner(), race.gone.into_inner());
+    let seen = format!("{taken} taken, {gone} refused");
+    expect(taken > 100 && gone > 100, seen, "more than 100 of each")?;
+    objects_are_gone(before)?;
+    expect_eq("the list", listed(false)?, vec![])?;
+    let failed = row("features", "", "lifecycle")?;
+    expect_eq("failed births", failed.word("failed_births"), "0")
+}
+
+fn bears(count: usize, race: &Race, host: &str) -> Outcome {
+    for number in 0..count {
+        let child = Firstborn::make(c"/proc/sys/vm/overcommit_memory", 0)?;
+        let what = format!("what newborn {number} reads");
+        expect_eq(&what, child.text()?.as_str(), host)?;
+        race.latest
+            .store(namespace::id_of(child.pid())?, Ordering::Release);
+        // Ends at another moment of the setter's request each time.
+        thread::sleep(Duration::from_micros(number as u64 * 37 % 3000));
+        child.end()?;
+    }
+    Ok(())
+}
+
+impl Race {
+    /// Sets a policy for the latest child until it is gone, then for the next; returns a wrong
+    /// answer.
+    fn sets(&self) -> Result<Option<String>> {
+        let mut door = Door::open()?;
+        let mut dead = 0;
+        while !self.is_over.load(Ordering::Acquire) {
+            let latest = self.latest.load(Ordering::Acquire);
+            if latest == dead {
+                thread::yield_now();
+                continue;
+            }
+            let ns = target(latest);
+            let request = format!("vkernel 1 set {ns}\nvm.overcommit_memory=1\n");
+            let reply = door.ask(request.as_bytes())?;
+            match reply.refusal() {
+                None if reply.is_ok() => self.taken.fetch_add(1, Ordering::Relaxed),
+                Some(refusal) if refusal.errno == "ESRCH" => {
+                    dead = latest;
+                    self.gone.fetch_add(1, Ordering::Relaxed)
+                }
+                _ => return Ok(Some(reply.head().to_owned())),
+            };
+        }
+        Ok(None)
+    }
+}

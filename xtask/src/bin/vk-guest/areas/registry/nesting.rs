@@ -1,0 +1,160 @@
+//! Nested namespaces: they inherit, they may have values of their own, they do not get out.
+
+use std::fs;
+
+use anyhow::Result;
+
+use crate::container::{Container, Runtime};
+use crate::policy::{chosen, set, shown, target, unset, MODE, THP};
+use crate::problem::{expect_contains, expect_eq, Outcome};
+use crate::program;
+use crate::row::{row, rows};
+use crate::scout::{Order, Scout};
+
+/// Sends a scout into a new namespace below that of `outer`.
+fn send_below(outer: &Scout) -> Result<Scout> {
+    let mut inner = Scout::send()?;
+    inner.does(&Order::Enter(format!("/proc/{}/ns/pid", outer.pid()?)))?;
+    inner.does(&Order::NewPid)?;
+    Ok(inner)
+}
+
+pub(super) fn nested_namespaces_inherit_three_deep() -> Outcome {
+    let mut first = Scout::send_into_new_namespace()?;
+    let mut second = send_below(&first)?;
+    let mut third = send_below(&second)?;
+    let outer = target(first.namespace()?);
+    set(
+        &outer,
+        &[("vm.overcommit_memory", "1"), ("thp_enabled", "never")],
+    )?;
+    for (deep, scout) in [&mut first, &mut second, &mut third]
+        .into_iter()
+        .enumerate()
+    {
+        let what = format!("the mode {} deep", deep + 1);
+        expect_eq(&what, scout.read(MODE)?.as_str(), "1")?;
+        let what = format!("THP {} deep", deep + 1);
+        expect_eq(&what, chosen(&scout.read(THP)?), "never")?;
+    }
+    let ns = target(third.namespace()?);
+    let inherited = ("1".to_owned(), outer);
+    expect_eq(
+        "what is shown",
+        shown(&ns, "vm.overcommit_memory")?,
+        inherited,
+    )?;
+    let listed = row("list", "", &ns)?;
+    expect_eq("its policy in the list", listed.word("policy"), "inherited")?;
+    expect_eq("its level", listed.word("level"), "3")?;
+    let parent = target(second.namespace()?);
+    expect_eq("its parent", listed.word("parent"), parent.as_str())
+}
+
+pub(super) fn a_value_of_its_own_wins_and_unset_gives_the_outer_back() -> Outcome {
+    let mut first = Scout::send_into_new_namespace()?;
+    let mut second = send_below(&first)?;
+    let mut third = send_below(&second)?;
+    let (outer, middle) = (target(first.namespace()?), target(second.namespace()?));
+    set(
+        &outer,
+        &[("vm.overcommit_memory", "1"), ("thp_enabled", "never")],
+    )?;
+    set(
+        &middle,
+        &[
+            ("vm.overcommit_memory", "2"),
+            ("vm.overcommit_kbytes", "4194304"),
+        ],
+    )?;
+    expect_eq("the first", first.read(MODE)?.as_str(), "1")?;
+    expect_eq("the second", second.read(MODE)?.as_str(), "2")?;
+    expect_eq("the third", third.read(MODE)?.as_str(), "2")?;
+    // What the second has not set is still the first one's.
+    expect_eq("THP of the third", chosen(&third.read(THP)?), "never")?;
+    unset(&middle)?;
+    expect_eq("the second after unset", second.read(MODE)?.as_str(), "1")?;
+    expect_eq("the third after unset", third.read(MODE)?.as_str(), "1")?;
+    unset(&outer)?;
+    let host = fs::read_to_string(MODE)?.trim().to_owned();
+    expect_eq("the third at last", third.read(MODE)?, host)
+}
+
+pub(super) fn a_change_reaches_what_is_nested_at_once() -> Outcome {
+    let first = Scout::send_into_new_namespace()?;
+    let second = send_below(&first)?;
+    let mut third = send_below(&second)?;
+    let outer = target(first.namespace()?);
+    for value in ["1", "0", "1", "0", "1"] {
+        set(&outer, &[("vm.overcommit_memory", value)])?;
+        expect_eq("the third", third.read(MODE)?.as_str(), value)?;
+    }
+    Ok(())
+}
+
+pub(super) fn what_is_born_below_a_policy_has_it_first_thing() -> Outcome {
+    let first = Scout::send_into_new_namespace()?;
+    set(
+        &target(first.namespace()?),
+        &[("vm.overcommit_memory", "1")],
+    )?;
+    for _ in 0..10 {
+        let mut born = send_below(&first)?;
+        expect_eq("the newborn", born.read(MODE)?.as_str(), "1")?;
+    }
+    Ok(())
+}
+
+pub(super) fn forks_and_new_namespaces_do_not_escape() -> Outcome {
+    let mut scout = Scout::send_into_new_namespace()?;
+    set(
+        &target(scout.namespace()?),
+        &[("vm.overcommit_memory", "1")],
+    )?;
+    let ways = [
+        Order::ForkTwice,
+        Order::NewPid,
+        Order::ForkTwice,
+        Order::NewUser,
+        Order::NewPid,
+        Order::ForkTwice,
+    ];
+    for way in ways {
+        scout.does(&way)?;
+        let what = format!("after {way:?}");
+        expect_eq(&what, scout.read(MODE)?.as_str(), "1")?;
+    }
+    Ok(())
+}
+
+pub(super) fn setns_does_not_lead_out() -> Outcome {
+    let sibling = Scout::send_into_new_namespace()?;
+    let mut scout = Scout::send_into_new_namespace()?;
+    set(
+        &target(scout.namespace()?),
+        &[("vm.overcommit_memory", "1")],
+    )?;
+    // It still sees the host's /proc, so it can name them.
+    for pid in [1, sibling.pid()?] {
+        let refused = scout.order(&Order::Enter(format!("/proc/{pid}/ns/pid")))?;
+        expect_eq("setns", refused.err(), Some(libc::EINVAL))?;
+        expect_eq("the value then", scout.read(MODE)?.as_str(), "1")?;
+    }
+    Ok(())
+}
+
+pub(super) fn who_enters_a_namespace_has_its_policy() -> Outcome {
+    let container = Container::start(Runtime::Crun, "entered", &["sleep", "1000"])?;
+    set(
+        &target(container.namespace()?),
+        &[("vm.overcommit_memory", "1")],
+    )?;
+    let pid = container.pid().to_string();
+    let enter = ["nsenter", "--target", &pid, "--pid", "cat", MODE];
+    let read = program::output(&enter)?;
+    expect_eq("what it reads", read.as_str(), "1")?;
+    let all = rows("list", "", &[])?;
+    let names: Vec<_> = all.iter().map(|row| row.name.as_str()).collect();
+    let ns = target(container.namespace()?);
+    expect_contains("the list", &names.join(" "), &ns)
+}

@@ -1,0 +1,180 @@
+//! Huge pages: each container has those that its own word gives it, whatever the host's word is.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::actor::{self, Reading};
+use crate::area::{checks, Area, Module};
+use crate::container::{wait_until, Container, Runtime};
+use crate::khugepaged;
+use crate::problem::{expect, expect_eq, Outcome};
+use crate::setting::{Setting, THP};
+
+/// The area.
+pub(crate) const AREA: Area = Area {
+    name: "thp",
+    module: Module::Loaded,
+    checks: checks![
+        always_gives_huge_pages_unasked_with_the_host_at_madvise,
+        always_gives_huge_pages_unasked_with_the_host_at_never,
+        never_gives_none_with_the_host_at_always,
+        madvise_gives_them_to_who_asks_with_the_host_at_never,
+        madvise_gives_none_unasked_with_the_host_at_always,
+        a_change_holds_for_the_next_fault,
+        unset_brings_the_hosts_word_back,
+        a_container_without_a_word_has_the_hosts,
+        khugepaged_collapses_for_a_container_at_always,
+        khugepaged_leaves_a_container_at_never_alone,
+        containers_with_opposite_words_run_side_by_side,
+    ],
+};
+
+/// How long khugepaged may take to come by.
+const SCAN_LIMIT: Duration = Duration::from_secs(60);
+
+fn contained(name: &str, word: &str) -> Result<Container> {
+    let container = Container::start(Runtime::Crun, name, &["sleep", "10000"])?;
+    container.set(&[("thp_enabled", word)])?;
+    Ok(container)
+}
+
+/// Maps and touches 64 MiB inside.
+fn touched(container: &Container) -> Result<Reading> {
+    actor::inside(container, &["map", "64", "touch"])
+}
+
+fn has_huge_pages(reading: &Reading) -> Outcome {
+    let huge_kb = reading.number("anon_huge_kb")?;
+    expect(
+        huge_kb > 0,
+        format!("AnonHugePages is {huge_kb} kB"),
+        "more",
+    )?;
+    expect_eq("THPeligible", reading.number("eligible")?, 1)
+}
+
+fn has_none(reading: &Reading) -> Outcome {
+    expect_eq("AnonHugePages", reading.number("anon_huge_kb")?, 0)?;
+    expect_eq("THPeligible", reading.number("eligible")?, 0)
+}
+
+/// Expects huge pages for who does not ask for them, with the host at `word`.
+pub(crate) fn gives_huge_pages_unasked(container: &Container, word: &str) -> Outcome {
+    let _host = Setting::put(THP, word)?;
+    has_huge_pages(&touched(container)?)
+}
+
+/// Expects no huge page inside, with the host at `always`, where the host's processes get them.
+pub(crate) fn gives_none_with_the_host_at_always(container: &Container) -> Outcome {
+    let _host = Setting::put(THP, "always")?;
+    has_none(&touched(container)?)?;
+    has_none(&actor::inside(container, &["map", "64", "huge", "touch"])?)?;
+    has_huge_pages(&actor::on_host(&["map", "64", "touch"])?)
+}
+
+fn always_gives_huge_pages_unasked_with_the_host_at_madvise() -> Outcome {
+    gives_huge_pages_unasked(&contained("always", "always")?, "madvise")
+}
+
+fn always_gives_huge_pages_unasked_with_the_host_at_never() -> Outcome {
+    gives_huge_pages_unasked(&contained("always", "always")?, "never")
+}
+
+fn never_gives_none_with_the_host_at_always() -> Outcome {
+    gives_none_with_the_host_at_always(&contained("never", "never")?)
+}
+
+fn madvise_gives_them_to_who_asks_with_the_host_at_never() -> Outcome {
+    let _host = Setting::put(THP, "never")?;
+    let container = contained("madvise", "madvise")?;
+    has_none(&touched(&container)?)?;
+    has_huge_pages(&actor::inside(&container, &["map", "64", "huge", "touch"])?)
+}
+
+fn madvise_gives_none_unasked_with_the_host_at_always() -> Outcome {
+    let _host = Setting::put(THP, "always")?;
+    let container = contained("madvise", "madvise")?;
+    has_none(&touched(&container)?)?;
+    has_huge_pages(&actor::inside(&container, &["map", "64", "huge", "touch"])?)
+}
+
+fn a_change_holds_for_the_next_fault() -> Outcome {
+    let _host = Setting::put(THP, "never")?;
+    let container = contained("changed", "never")?;
+    has_none(&touched(&container)?)?;
+    container.set(&[("thp_enabled", "always")])?;
+    has_huge_pages(&touched(&container)?)?;
+    container.set(&[("thp_enabled", "never")])?;
+    has_none(&touched(&container)?)
+}
+
+fn unset_brings_the_hosts_word_back() -> Outcome {
+    let _host = Setting::put(THP, "always")?;
+    let container = contained("unset", "never")?;
+    has_none(&touched(&container)?)?;
+    container.unset()?;
+    has_huge_pages(&touched(&container)?)
+}
+
+fn a_container_without_a_word_has_the_hosts() -> Outcome {
+    let _host = Setting::put(THP, "never")?;
+    let _armed = contained("armed", "always")?;
+    let plain = Container::start(Runtime::Runc, "plain", &["sleep", "10000"])?;
+    has_none(&touched(&plain)?)?;
+    let _host = Setting::put(THP, "always")?;
+    has_huge_pages(&touched(&plain)?)
+}
+
+/// A container that touched a range while it had no huge pages, and holds it.
+fn scanned(name: &str) -> Result<Container> {
+    let words = actor::command(&["map", "16", "huge", "touch", "hold"]);
+    let spec = crate::oci::Spec::new(name, &words);
+    let container = Container::create(Runtime::Crun, spec)?;
+    container.set(&[("thp_enabled", "never")])?;
+    container.begin()?;
+    container.wait_for_log("eligible", SCAN_LIMIT)?;
+    Ok(container)
+}
+
+fn khugepaged_collapses_for_a_container_at_always() -> Outcome {
+    let _host = Setting::put(THP, "never")?;
+    let _fast = khugepaged::hurry()?;
+    let container = scanned("scanned")?;
+    expect_eq(
+        "AnonHugePages at first",
+        khugepaged::huge_kb_of(container.pid())?,
+        0,
+    )?;
+    container.set(&[("thp_enabled", "always")])?;
+    let collapsed = wait_until(SCAN_LIMIT, || {
+        khugepaged::huge_kb_of(container.pid()).is_ok_and(|huge_kb| huge_kb > 0)
+    });
+    expect(collapsed, "AnonHugePages still 0 kB", "a collapsed range")
+}
+
+fn khugepaged_leaves_a_container_at_never_alone() -> Outcome {
+    let _host = Setting::put(THP, "always")?;
+    let _fast = khugepaged::hurry()?;
+    let container = scanned("denied")?;
+    // Somebody else is on the list, else there is no scan at all.
+    let other = actor::held(&["map", "16", "touch", "hold"])?;
+    khugepaged::wait_for_full_scans(3)?;
+    expect(
+        khugepaged::huge_kb_of(other.pid())? > 0,
+        "none for the host",
+        "some",
+    )?;
+    expect_eq("AnonHugePages", khugepaged::huge_kb_of(container.pid())?, 0)
+}
+
+fn containers_with_opposite_words_run_side_by_side() -> Outcome {
+    let _host = Setting::put(THP, "madvise")?;
+    let always = contained("always", "always")?;
+    let never = contained("never", "never")?;
+    for _ in 0..3 {
+        has_huge_pages(&touched(&always)?)?;
+        has_none(&touched(&never)?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! Unchanged programs: real servers in real containers, each convinced by its own policy.
+
+use anyhow::Result;
+
+use crate::area::{checks, Area, Module};
+use crate::container::{Container, Runtime};
+use crate::demo::cast::Cast;
+use crate::demo::role::{LIMITED, MARIADB, NESTED, PLAIN, POSTGRES, REDIS};
+use crate::demo::{mariadb, nested, postgres, redis};
+use crate::oci::Spec;
+use crate::problem::{expect, expect_eq, Outcome};
+use crate::program;
+use crate::setting::{Setting, OVERCOMMIT, THP};
+
+/// The area.
+pub(crate) const AREA: Area = Area {
+    name: "userland",
+    module: Module::Loaded,
+    checks: checks![
+        redis_starts_without_its_warning_in_mode_1,
+        the_same_redis_warns_without_a_policy,
+        redis_forks_for_bgsave_in_mode_1,
+        redis_cannot_fork_under_a_limit,
+        postgres_gets_an_error_instead_of_the_oom_killer,
+        mariadb_serves_with_huge_pages,
+        a_nested_namespace_has_the_policy_of_the_outer_one,
+        vkctl_sets_by_the_runtimes_name,
+        vkctl_lists_as_json,
+    ],
+};
+
+fn redis_starts_without_its_warning_in_mode_1() -> Outcome {
+    let _host = Setting::put(OVERCOMMIT, "0")?;
+    redis::starts_without_its_warning(&Cast::start(&[&REDIS])?)
+}
+
+fn the_same_redis_warns_without_a_policy() -> Outcome {
+    let _host = Setting::put(OVERCOMMIT, "0")?;
+    redis::warns_without_a_policy(&Cast::start(&[&REDIS, &PLAIN])?)
+}
+
+fn redis_forks_for_bgsave_in_mode_1() -> Outcome {
+    redis::forks_for_bgsave(&Cast::start(&[&REDIS])?)
+}
+
+fn redis_cannot_fork_under_a_limit() -> Outcome {
+    redis::cannot_fork_under_a_limit(&Cast::start(&[&LIMITED])?)
+}
+
+fn postgres_gets_an_error_instead_of_the_oom_killer() -> Outcome {
+    postgres::gets_an_error_instead_of_the_oom_killer(&Cast::start(&[&POSTGRES])?)
+}
+
+fn mariadb_serves_with_huge_pages() -> Outcome {
+    let _host = Setting::put(THP, "madvise")?;
+    mariadb::serves_with_huge_pages(&Cast::start(&[&MARIADB])?)
+}
+
+fn a_nested_namespace_has_the_policy_of_the_outer_one() -> Outcome {
+    nested::has_the_policy_of_the_outer_one(&Cast::start(&[&NESTED])?)
+}
+
+fn vkctl_sets_by_the_runtimes_name() -> Outcome {
+    for runtime in [Runtime::Crun, Runtime::Runc] {
+        let container = Container::start(runtime, "named", &["sleep", "10000"])?;
+        program::output(&["vkctl", "set", "oci:named", "vm.overcommit_memory=1"])?;
+        let mode = container.read(OVERCOMMIT)?;
+        expect_eq("the mode inside", mode.as_str(), "1")?;
+        container.stop()?;
+    }
+    Ok(())
+}
+
+fn vkctl_lists_as_json() -> Outcome {
+    let container = Container::create(Runtime::Crun, Spec::new("listed", &["sleep", "10000"]))?;
+    container.set(&[("thp_enabled", "never")])?;
+    let list = vkctl_list()?;
+    let namespaces = list["namespaces"].as_array().cloned().unwrap_or_default();
+    let target = container.target()?;
+    let ours = namespaces.iter().find(|it| it["ns"] == target.as_str());
+    let Some(ours) = ours else {
+        return expect(false, list, format!("{target} in it"));
+    };
+    let word = &ours["keys"]["thp_enabled"];
+    expect(word == "never", format!("thp_enabled is {word}"), "never")?;
+    container.stop()?;
+    let gone = !vkctl_list()?.to_string().contains(&format!("\"{target}\""));
+    expect(gone, format!("{target} is still listed"), "it gone")
+}
+
+fn vkctl_list() -> Result<serde_json::Value> {
+    let text = program::output(&["vkctl", "list", "--json"])?;
+    Ok(serde_json::from_str(&text)?)
+}

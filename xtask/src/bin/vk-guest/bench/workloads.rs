@@ -1,0 +1,34 @@
+//! What is measured: one file for each kind of operation.
+
+mod memory;
+mod process;
+
+use anyhow::Result;
+use xtask::measurement::Workload;
+
+use super::meter::Meter;
+
+/// Something that can be done again and again.
+pub(super) trait Operation {
+    /// Does it once, and returns what it cost, in instructions.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    fn once(&mut self, meter: &mut Meter) -> Result<u64>;
+}
+
+/// Makes everything ready for a workload.
+///
+/// # Errors
+///
+/// The kernel's, or that it would measure something else than its name says.
+pub(super) fn prepare(workload: Workload) -> Result<Box<dyn Operation>> {
+    Ok(match workload {
+        Workload::Getpid => Box::new(process::Getpid),
+        Workload::MmapMunmap => Box::new(memory::MmapMunmap),
+        Workload::Touch4k => Box::new(memory::TouchPage),
+        Workload::Touch2m => Box::new(memory::TouchHugePage::new()?),
+        Workload::ForkExit => Box::new(process::ForkExit),
+    })
+}

@@ -1,0 +1,92 @@
+//! Workloads on mappings.
+
+#![allow(unsafe_code)]
+
+use std::ptr;
+
+use anyhow::{ensure, Context, Result};
+use rustix::mm::{mmap_anonymous, munmap, MapFlags, ProtFlags};
+
+use super::{Meter, Operation};
+use crate::mapping::{Advice, Mapping, HUGE_BYTES};
+
+const PAGE_BYTES: usize = 4096;
+
+/// Where nothing else is mapped, so that a page here needs a page table of its own.
+const LONELY: usize = 0x1000_0000_0000;
+
+/// mmap(2) and munmap(2) of a page.
+pub(super) struct MmapMunmap;
+
+impl Operation for MmapMunmap {
+    fn once(&mut self, meter: &mut Meter) -> Result<u64> {
+        meter.start();
+        let unmapped = map_page().and_then(unmap_page);
+        let cost = meter.stop();
+        unmapped.map(|()| cost)
+    }
+}
+
+/// The first write to a page.
+pub(super) struct TouchPage;
+
+impl Operation for TouchPage {
+    fn once(&mut self, meter: &mut Meter) -> Result<u64> {
+        let page = map_page()?;
+        meter.start();
+        // SAFETY: A writable page that only this function knows.
+        unsafe { ptr::write_volatile(page.0, 1) };
+        let cost = meter.stop();
+        unmap_page(page).map(|()| cost)
+    }
+}
+
+/// A writable page that [`map_page`] mapped; nobody else knows it.
+struct Page(*mut u8);
+
+fn map_page() -> Result<Page> {
+    let prot = ProtFlags::READ | ProtFlags::WRITE;
+    let flags = MapFlags::PRIVATE | MapFlags::FIXED_NOREPLACE;
+    let at = ptr::without_provenance_mut(LONELY);
+    // SAFETY: FIXED_NOREPLACE replaces no mapping.
+    let page = unsafe { mmap_anonymous(at, PAGE_BYTES, prot, flags) };
+    page.map(|page| Page(page.cast())).context("mmap")
+}
+
+fn unmap_page(page: Page) -> Result<()> {
+    // SAFETY: The page is mapped, and who knew it gave it away.
+    unsafe { munmap(page.0.cast(), PAGE_BYTES) }.context("munmap")
+}
+
+/// The first write to an advised range of the size and alignment of a huge page.
+pub(super) struct TouchHugePage;
+
+impl TouchHugePage {
+    /// Makes sure that such a range gets a huge page.
+    ///
+    /// # Errors
+    ///
+    /// It gets none.
+    pub(super) fn new() -> Result<Self> {
+        let range = advised()?;
+        range.touch_every(HUGE_BYTES);
+        let huge_kb = range.smaps("AnonHugePages")?;
+        ensure!(huge_kb == 2048, "{huge_kb} kB in huge pages, expected 2048");
+        Ok(Self)
+    }
+}
+
+impl Operation for TouchHugePage {
+    fn once(&mut self, meter: &mut Meter) -> Result<u64> {
+        let range = advised()?;
+        meter.start();
+        range.touch_every(HUGE_BYTES);
+        Ok(meter.stop())
+    }
+}
+
+fn advised() -> Result<Mapping> {
+    let range = Mapping::new(HUGE_BYTES, MapFlags::empty())?;
+    range.advise(Advice::Huge)?;
+    Ok(range)
+}

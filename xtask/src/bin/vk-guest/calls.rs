@@ -1,0 +1,186 @@
+//! System calls for which there is no safe form elsewhere.
+
+#![allow(unsafe_code)]
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
+
+/// What a name space is about: the flag of clone(2), unshare(2) and setns(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Space {
+    /// Process numbers.
+    Pid,
+    /// Users and their capabilities.
+    User,
+}
+
+impl Space {
+    fn flag(self) -> i32 {
+        match self {
+            Self::Pid => libc::CLONE_NEWPID,
+            Self::User => libc::CLONE_NEWUSER,
+        }
+    }
+}
+
+/// Where a fork has returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fork {
+    /// In the process that forked; the child's number as its own name space has it.
+    Parent(i32),
+    /// In the new process.
+    Child,
+}
+
+/// Forks this process, which must have one thread only.
+///
+/// # Errors
+///
+/// The kernel's, or that there are more threads: the child would find their locks taken for ever.
+pub(crate) fn fork() -> io::Result<Fork> {
+    if fs::read_dir("/proc/self/task")?.count() != 1 {
+        return Err(io::Error::other("a process with threads must not fork"));
+    }
+    // SAFETY: There is one thread, so the child has all that the locks of this process need.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(Fork::Child),
+        pid => Ok(Fork::Parent(pid)),
+    }
+}
+
+/// Waits for a child to end; returns its exit status, 128 and more for a signal.
+///
+/// # Errors
+///
+/// There is no such child.
+pub(crate) fn wait_for(pid: i32) -> io::Result<i32> {
+    let mut status = 0;
+    loop {
+        // SAFETY: `status` is an `int` of ours.
+        match unsafe { libc::waitpid(pid, &raw mut status, 0) } {
+            -1 => {
+                let error = io::Error::last_os_error();
+                if error.kind() != io::ErrorKind::Interrupted {
+                    return Err(error);
+                }
+            }
+            _ if libc::WIFEXITED(status) => return Ok(libc::WEXITSTATUS(status)),
+            _ => return Ok(128 + libc::WTERMSIG(status)),
+        }
+    }
+}
+
+/// Leaves a name space; of process numbers, for the children to come.
+///
+/// # Errors
+///
+/// The kernel's.
+pub(crate) fn unshare(space: Space) -> io::Result<()> {
+    // SAFETY: Neither flag touches memory or descriptors of this process.
+    result(unsafe { libc::unshare(space.flag()) })
+}
+
+/// Enters the name space behind `file`; one of process numbers, for the children to come.
+///
+/// # Errors
+///
+/// The kernel's.
+pub(crate) fn enter(file: BorrowedFd<'_>, space: Space) -> io::Result<()> {
+    // SAFETY: As for `unshare`; the descriptor is open.
+    result(unsafe { libc::setns(file.as_raw_fd(), space.flag()) })
+}
+
+/// Writes `bytes` to the address `to` of another process.
+///
+/// # Errors
+///
+/// The kernel's, or that not all was written.
+pub(crate) fn write_to_process(pid: u32, to: u64, bytes: &[u8]) -> io::Result<()> {
+    let local = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    let remote = libc::iovec {
+        iov_base: to as *mut libc::c_void,
+        iov_len: bytes.len(),
+    };
+    // SAFETY: `local` is `bytes`, which is only read; `remote` is memory of another process, which
+    // the kernel checks.
+    let written = unsafe {
+        libc::process_vm_writev(pid as i32, &raw const local, 1, &raw const remote, 1, 0)
+    };
+    match written {
+        -1 => Err(io::Error::last_os_error()),
+        all if all as usize == bytes.len() => Ok(()),
+        some => Err(io::Error::other(format!("only {some} bytes were written"))),
+    }
+}
+
+/// Writes `bytes` and as many more, which cannot be read, by one write(2).
+///
+/// # Errors
+///
+/// The kernel's; what it took otherwise is its result.
+#[expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "a few system calls in a row, one proof for all"
+)]
+pub(crate) fn write_past_the_end(file: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    const PAGE_BYTES: usize = 4096;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: A new mapping at an address that the kernel chooses touches nothing that exists.
+    let pages = unsafe { libc::mmap(ptr::null_mut(), 2 * PAGE_BYTES, protection, flags, -1, 0) };
+    if pages == libc::MAP_FAILED || bytes.len() > PAGE_BYTES {
+        return Err(io::Error::last_os_error());
+    }
+    let pages = pages.cast::<u8>();
+    let start = pages.wrapping_add(PAGE_BYTES - bytes.len());
+    // SAFETY: The bytes fit before the end of the first page; both pages are ours alone, and the
+    // kernel, which finds the second closed, only reads.
+    unsafe {
+        ptr::copy_nonoverlapping(bytes.as_ptr(), start, bytes.len());
+        libc::mprotect(
+            pages.wrapping_add(PAGE_BYTES).cast(),
+            PAGE_BYTES,
+            libc::PROT_NONE,
+        );
+        let written = libc::write(file.as_raw_fd(), start.cast(), 2 * bytes.len());
+        let error = io::Error::last_os_error();
+        libc::munmap(pages.cast(), 2 * PAGE_BYTES);
+        match written {
+            -1 => Err(error),
+            written => Ok(written as usize),
+        }
+    }
+}
+
+fn result(result: i32) -> io::Result<()> {
+    match result {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_with_threads_does_not_fork() {
+        // The test harness has a thread for each test.
+        assert!(fork().is_err());
+    }
+
+    #[test]
+    fn writes_to_memory_by_its_address() -> io::Result<()> {
+        let mut place = [0_u8; 4];
+        let address = (&raw mut place) as u64;
+        write_to_process(std::process::id(), address, b"here")?;
+        assert_eq!(std::hint::black_box(place), *b"here");
+        Ok(())
+    }
+}

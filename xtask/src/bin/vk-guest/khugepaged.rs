@@ -1,0 +1,76 @@
+//! The kernel thread that collapses pages behind everybody's back, made to hurry.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{ensure, Context, Result};
+
+use crate::container::wait_until;
+use crate::setting::{read, Setting};
+
+/// How long it rests between scans.
+const SLEEP: &str = "/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs";
+
+/// How long it rests when it got no huge page.
+const ALLOC_SLEEP: &str = "/sys/kernel/mm/transparent_hugepage/khugepaged/alloc_sleep_millisecs";
+
+/// How many pages it looks at between rests.
+const PAGES: &str = "/sys/kernel/mm/transparent_hugepage/khugepaged/pages_to_scan";
+
+/// How often it went through all processes.
+const FULL_SCANS: &str = "/sys/kernel/mm/transparent_hugepage/khugepaged/full_scans";
+
+/// How long some full scans may take.
+const LIMIT: Duration = Duration::from_secs(100);
+
+/// Lets it scan without pause, until the result is let go.
+///
+/// # Errors
+///
+/// The kernel refuses.
+pub(crate) fn hurry() -> Result<[Setting; 3]> {
+    Ok([
+        Setting::put(SLEEP, "10")?,
+        Setting::put(ALLOC_SLEEP, "10")?,
+        Setting::put(PAGES, "65536")?,
+    ])
+}
+
+/// Waits until it has gone through all processes `count` times more.
+///
+/// # Errors
+///
+/// It does not.
+pub(crate) fn wait_for_full_scans(count: u64) -> Result<()> {
+    // The scan that is under way began before what the caller prepared.
+    let wanted = full_scans()? + count + 1;
+    let seen = wait_until(LIMIT, || full_scans().is_ok_and(|done| done >= wanted));
+    ensure!(
+        seen,
+        "khugepaged made {} of {wanted} full scans",
+        full_scans()?
+    );
+    Ok(())
+}
+
+/// Returns the AnonHugePages of the process `pid`, in kB.
+///
+/// # Errors
+///
+/// It has ended.
+pub(crate) fn huge_kb_of(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix("AnonHugePages:"));
+    let number = value.and_then(|it| it.split_whitespace().next());
+    number
+        .context("no AnonHugePages")?
+        .parse()
+        .context("no number")
+}
+
+fn full_scans() -> Result<u64> {
+    read(FULL_SCANS)?.parse().context("no number")
+}

@@ -1,0 +1,198 @@
+//! A private anonymous mapping of this process, whose pages it can touch.
+
+#![allow(unsafe_code)]
+
+use std::fs;
+use std::ptr;
+
+use anyhow::{Context, Result};
+use rustix::io::Errno;
+use rustix::mm::{mmap_anonymous, munmap, MapFlags, ProtFlags};
+
+/// A base page.
+const PAGE_BYTES: usize = 4096;
+
+/// The size and alignment of a huge page.
+pub(crate) const HUGE_BYTES: usize = 2 << 20;
+
+/// What the kernel is told about a mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Advice {
+    /// Huge pages are wanted.
+    Huge,
+    /// They are not.
+    NoHuge,
+    /// They are wanted now: madvise(2), `MADV_COLLAPSE`.
+    Collapse,
+}
+
+impl Advice {
+    fn number(self) -> i32 {
+        match self {
+            Self::Huge => libc::MADV_HUGEPAGE,
+            Self::NoHuge => libc::MADV_NOHUGEPAGE,
+            Self::Collapse => libc::MADV_COLLAPSE,
+        }
+    }
+}
+
+/// A mapping, aligned for huge pages.
+///
+/// # Invariants
+///
+/// `start..start + len_bytes` lies inside `base..base + mapped_bytes`, which this value alone
+/// mapped, readable and writable, and unmaps when it is let go.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    base: *mut u8,
+    mapped_bytes: usize,
+    start: *mut u8,
+    len_bytes: usize,
+}
+
+impl Mapping {
+    /// Maps `len_bytes`, and a huge page more to align it.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    pub(crate) fn new(len_bytes: usize, more_flags: MapFlags) -> Result<Self, Errno> {
+        let mapped_bytes = len_bytes + HUGE_BYTES;
+        let flags = MapFlags::PRIVATE | more_flags;
+        // SAFETY: A new mapping at an address that the kernel chooses touches nothing that exists.
+        let base = unsafe {
+            mmap_anonymous(
+                ptr::null_mut(),
+                mapped_bytes,
+                ProtFlags::READ | ProtFlags::WRITE,
+                flags,
+            )
+        }?
+        .cast::<u8>();
+        let skip = base.align_offset(HUGE_BYTES);
+        // INVARIANT: The kernel made the mapping; `skip` is less than the huge page added.
+        Ok(Self {
+            base,
+            mapped_bytes,
+            start: base.wrapping_add(skip),
+            len_bytes,
+        })
+    }
+
+    /// Writes to one page in every `step_bytes`.
+    pub(crate) fn touch_every(&self, step_bytes: usize) {
+        for offset in (0..self.len_bytes).step_by(step_bytes) {
+            // SAFETY: `offset` is less than the length, so the byte lies in our own writable
+            // mapping (type invariant).
+            unsafe { ptr::write_volatile(self.start.wrapping_add(offset), 1) };
+        }
+    }
+
+    /// Writes to every page.
+    pub(crate) fn touch(&self) {
+        self.touch_every(PAGE_BYTES);
+    }
+
+    /// Advises the kernel about the mapping.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    pub(crate) fn advise(&self, advice: Advice) -> Result<(), Errno> {
+        // SAFETY: The range is our own mapping (type invariant), and no `Advice` changes what is
+        // read from it.
+        let result = unsafe { libc::madvise(self.start.cast(), self.len_bytes, advice.number()) };
+        match result {
+            0 => Ok(()),
+            _ => {
+                Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL))
+            }
+        }
+    }
+
+    /// Returns where it starts.
+    pub(crate) fn address(&self) -> u64 {
+        self.start as u64
+    }
+
+    /// Returns a field of its entries in `/proc/self/smaps`, in kB, summed.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub(crate) fn smaps(&self, field: &str) -> Result<u64> {
+        smaps_of("self", self.address(), self.len_bytes, field)
+    }
+}
+
+/// Returns a field of the entries of a range in a process's smaps, in kB, summed.
+///
+/// # Errors
+///
+/// The file cannot be read.
+pub(crate) fn smaps_of(process: &str, start: u64, len_bytes: usize, field: &str) -> Result<u64> {
+    let path = format!("/proc/{process}/smaps");
+    let smaps = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    Ok(sum(&smaps, start, start + len_bytes as u64, field))
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: The mapping is ours alone (type invariant), and no reference into it exists.
+        let unmapped = unsafe { munmap(self.base.cast(), self.mapped_bytes) };
+        if let Err(error) = unmapped {
+            eprintln!("vk-guest: cannot unmap: {error}");
+        }
+    }
+}
+
+/// Sums `field` over the entries of `smaps` that overlap `start..end`.
+fn sum(smaps: &str, start: u64, end: u64, field: &str) -> u64 {
+    let mut is_ours = false;
+    let mut sum = 0;
+    for line in smaps.lines() {
+        if let Some((from, to)) = range(line) {
+            is_ours = from < end && to > start;
+        } else if let Some(value) = line.strip_prefix(field).filter(|_| is_ours) {
+            let number = value.trim_start_matches(':').split_whitespace().next();
+            sum += number.and_then(|it| it.parse::<u64>().ok()).unwrap_or(0);
+        }
+    }
+    sum
+}
+
+/// Reads the first line of an entry: `7f1c00000000-7f1c00200000 rw-p ...`.
+fn range(line: &str) -> Option<(u64, u64)> {
+    let (from, to) = line.split_whitespace().next()?.split_once('-')?;
+    let hex = |text| u64::from_str_radix(text, 16).ok();
+    Some((hex(from)?, hex(to)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMAPS: &str = "\
+1000-3000 rw-p 00000000 00:00 0
+AnonHugePages:      10 kB
+3000-4000 rw-p 00000000 00:00 0
+AnonHugePages:     100 kB
+THPeligible:           1
+";
+
+    #[test]
+    fn sums_only_the_entries_of_the_range() {
+        assert_eq!(sum(SMAPS, 0x1000, 0x3000, "AnonHugePages"), 10);
+        assert_eq!(sum(SMAPS, 0x2000, 0x4000, "AnonHugePages"), 110);
+        assert_eq!(sum(SMAPS, 0x3000, 0x4000, "THPeligible"), 1);
+    }
+
+    #[test]
+    fn finds_its_own_pages() -> Result<()> {
+        let mapping = Mapping::new(64 << 10, MapFlags::empty())?;
+        mapping.touch();
+        // The neighbours that the kernel merged with it may count too.
+        assert!(mapping.smaps("Rss")? >= 64);
+        Ok(())
+    }
+}

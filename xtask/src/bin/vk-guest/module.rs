@@ -1,0 +1,45 @@
+//! The module under test: loaded, taken out, looked at.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::program;
+
+/// Where the payload has it.
+const OBJECT: &str = "/vk/vkernel.ko";
+
+/// Its name.
+pub(crate) const NAME: &str = "vkernel";
+
+/// Loads it with `parameters`.
+///
+/// # Errors
+///
+/// The kernel refuses.
+pub(crate) fn load(parameters: &[&str]) -> Result<()> {
+    let words: Vec<&str> = ["insmod", OBJECT]
+        .iter()
+        .chain(parameters)
+        .copied()
+        .collect();
+    program::output(&words)
+        .map(|_| ())
+        .context("cannot load the module")
+}
+
+/// Takes it out.
+///
+/// # Errors
+///
+/// The kernel refuses.
+pub(crate) fn unload() -> Result<()> {
+    program::output(&["rmmod", NAME])
+        .map(|_| ())
+        .context("cannot take the module out")
+}
+
+/// Tells whether it is loaded.
+pub(crate) fn is_loaded() -> bool {
+    Path::new("/sys/module").join(NAME).exists()
+}

@@ -1,0 +1,179 @@
+//! The scout's own side: hears orders, carries them out, reports.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IoSliceMut, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+use rustix::mm::MapFlags;
+use rustix::net::{recvmsg, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
+use rustix::process::{set_parent_process_death_signal, Signal};
+use rustix::thread::{capabilities, set_capabilities, CapabilitySet};
+
+use super::order::{Order, Report};
+use crate::calls::{enter, fork, unshare, wait_for, Fork, Space};
+use crate::door::{number, Door};
+use crate::mapping::{Advice, Mapping};
+
+/// Longer orders there are none.
+const ORDER_MAX: usize = 1 << 20;
+
+/// What the scout has with it.
+struct Scout {
+    socket: UnixStream,
+    door: Option<Door>,
+    given: Option<OwnedFd>,
+    held: Option<Mapping>,
+}
+
+/// Serves until there are no more orders.
+pub(crate) fn run() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("vk-guest scout: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve() -> io::Result<()> {
+    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut scout = Scout {
+        socket,
+        door: None,
+        given: None,
+        held: None,
+    };
+    while let Some(order) = scout.hear()? {
+        let report = scout.carry_out(order).map_err(number);
+        scout.reports(&report)?;
+    }
+    Ok(())
+}
+
+impl Scout {
+    /// Hears an order: one line, with a descriptor perhaps. None at the end.
+    fn hear(&mut self) -> io::Result<Option<Order>> {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\n") {
+            let mut bytes = [0; 4096];
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut message = RecvAncillaryBuffer::new(&mut space);
+            let mut parts = [IoSliceMut::new(&mut bytes)];
+            let got = recvmsg(
+                &self.socket,
+                &mut parts,
+                &mut message,
+                RecvFlags::CMSG_CLOEXEC,
+            )?;
+            for part in message.drain() {
+                if let RecvAncillaryMessage::ScmRights(mut files) = part {
+                    self.given = files.next();
+                }
+            }
+            if got.bytes == 0 || line.len() > ORDER_MAX {
+                return Ok(None);
+            }
+            line.extend_from_slice(&bytes[..got.bytes]);
+        }
+        Ok(Some(serde_json::from_slice(&line)?))
+    }
+
+    fn reports(&mut self, report: &Report) -> io::Result<()> {
+        let mut line = serde_json::to_string(report)?;
+        line.push('\n');
+        self.socket.write_all(line.as_bytes())
+    }
+
+    fn carry_out(&mut self, order: Order) -> io::Result<String> {
+        match order {
+            Order::Read(path) => return fs::read_to_string(path),
+            Order::Write { path, text } => write_once(&path, &text)?,
+            Order::Map(mib) => drop(Mapping::new(mib << 20, MapFlags::empty())?),
+            Order::Hold(mib) => return self.hold(mib),
+            Order::Work(words) => return self.work(&words),
+            Order::Open => self.door = Some(Door::open()?),
+            Order::Tell(request) => return self.tell(&request),
+            Order::Lend => return Ok(self.door()?.as_fd().as_raw_fd().to_string()),
+            Order::Take => self.door = Some(Door::from(self.given.take().ok_or_else(bad)?)),
+            Order::DropAdmin => drop_admin()?,
+            Order::NewUser => unshare(Space::User)?,
+            Order::NewPid => {
+                unshare(Space::Pid)?;
+                goes_on_in_child()?;
+            }
+            Order::ForkTwice => {
+                goes_on_in_child()?;
+                goes_on_in_child()?;
+            }
+            Order::Enter(path) => {
+                enter(File::open(path)?.as_fd(), Space::Pid)?;
+                goes_on_in_child()?;
+            }
+        }
+        Ok(String::new())
+    }
+
+    fn door(&mut self) -> io::Result<&mut Door> {
+        self.door.as_mut().ok_or_else(bad)
+    }
+
+    fn tell(&mut self, request: &str) -> io::Result<String> {
+        let reply = self.door()?.ask(request.as_bytes())?;
+        Ok(serde_json::to_string(&reply)?)
+    }
+
+    fn hold(&mut self, mib: usize) -> io::Result<String> {
+        let mapping = Mapping::new(mib << 20, MapFlags::empty())?;
+        let address = mapping.address();
+        self.held = Some(mapping);
+        Ok(address.to_string())
+    }
+
+    fn work(&mut self, words: &str) -> io::Result<String> {
+        let mapping = self.held.as_ref().ok_or_else(bad)?;
+        for word in words.split(' ') {
+            match word {
+                "touch" => mapping.touch(),
+                "nohuge" => mapping.advise(Advice::NoHuge)?,
+                "huge" => mapping.advise(Advice::Huge)?,
+                "collapse" => mapping.advise(Advice::Collapse)?,
+                _ => return Err(bad()),
+            }
+        }
+        Ok(String::new())
+    }
+}
+
+fn bad() -> io::Error {
+    io::Error::from_raw_os_error(libc::EBADF)
+}
+
+fn write_once(path: &str, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    let _ = file.write(text.as_bytes())?;
+    Ok(())
+}
+
+fn drop_admin() -> io::Result<()> {
+    let mut sets = capabilities(None)?;
+    for set in [
+        &mut sets.effective,
+        &mut sets.permitted,
+        &mut sets.inheritable,
+    ] {
+        set.remove(CapabilitySet::SYS_ADMIN);
+    }
+    Ok(set_capabilities(None, sets)?)
+}
+
+/// Forks: the child returns, this process waits for its end and ends likewise.
+fn goes_on_in_child() -> io::Result<()> {
+    match fork()? {
+        Fork::Child => Ok(set_parent_process_death_signal(Some(Signal::KILL))?),
+        Fork::Parent(child) => std::process::exit(wait_for(child)?),
+    }
+}

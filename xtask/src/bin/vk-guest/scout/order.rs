@@ -1,0 +1,61 @@
+//! What a scout can be told to do.
+
+use serde::{Deserialize, Serialize};
+
+/// An order, one line of JSON.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) enum Order {
+    /// Reads a file.
+    Read(String),
+    /// Writes to a file, by one write(2).
+    Write {
+        /// The file.
+        path: String,
+        /// The bytes.
+        text: String,
+    },
+    /// Maps so many MiB and unmaps them.
+    Map(usize),
+    /// Maps so many MiB for good, untouched; reports the address.
+    Hold(usize),
+    /// Does to what it holds what the words say: `nohuge`, `touch`, `huge`, `collapse`.
+    Work(String),
+    /// Opens the device.
+    Open,
+    /// Writes a request to the device it has, and reads the answer.
+    Tell(String),
+    /// Reports the number of its descriptor of the device.
+    Lend,
+    /// Takes the descriptor that comes with this message for its device.
+    Take,
+    /// Gives a capability up: CAP_SYS_ADMIN.
+    DropAdmin,
+    /// Goes on in a user namespace of its own.
+    NewUser,
+    /// Goes on as process 1 of a new pid namespace.
+    NewPid,
+    /// Goes on in a child of a child.
+    ForkTwice,
+    /// Goes on in a child that is in the pid namespace of this file.
+    Enter(String),
+}
+
+/// What an order brought: text, or an error's number.
+pub(crate) type Report = Result<String, i32>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn survives_the_way_to_the_scout() -> Result<(), serde_json::Error> {
+        let order = Order::Write {
+            path: "/proc/sys/vm/overcommit_memory".to_owned(),
+            text: "1\n".to_owned(),
+        };
+        let line = serde_json::to_string(&order)?;
+        assert!(!line.contains('\n'));
+        assert_eq!(serde_json::from_str::<Order>(&line)?, order);
+        Ok(())
+    }
+}

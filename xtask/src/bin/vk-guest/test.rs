@@ -1,0 +1,122 @@
+//! The test mode: runs the checks of some areas, one after the other.
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+use xtask::protocol::Line;
+
+use crate::area::{Area, Check, Module};
+use crate::areas::ALL;
+use crate::dmesg::KernelLog;
+use crate::port::send;
+use crate::problem::{expect, fail, Outcome, Problem};
+use crate::{container, module, watchdog};
+
+/// Runs the checks of `areas` whose name has `only` in it.
+pub(crate) fn run(areas: &[String], only: Option<&str>) {
+    for name in areas {
+        match ALL.iter().find(|area| area.name == name) {
+            Some(area) => run_area(area, only),
+            None => send(&Line::Failed {
+                name: format!("{name}/known"),
+                why: "the guest has no such area".to_owned(),
+            }),
+        }
+    }
+}
+
+/// Runs the checks of `area` whose name has `only` in it.
+pub(crate) fn run_area(area: &Area, only: Option<&str>) {
+    let log = KernelLog::from_now();
+    send(&Line::Begin {
+        area: area.name.to_owned(),
+    });
+    if let Err(problem) = puts_module(area.module) {
+        let name = format!("{}/module", area.name);
+        send(&line(name, Err(problem)));
+    }
+    for check in area.checks {
+        let name = full_name(area, check);
+        if only.is_none_or(|part| name.contains(part)) {
+            run_check(&name, check);
+        }
+    }
+    let name = format!("{}/kernel-log-is-clean", area.name);
+    send(&line(name, log.and_then(log_is_clean)));
+    send(&Line::End {
+        area: area.name.to_owned(),
+    });
+}
+
+/// Loads the module or takes it out, as the area expects it.
+fn puts_module(wanted: Module) -> Outcome {
+    match (wanted, module::is_loaded()) {
+        (Module::Loaded, false) => module::load(&[])?,
+        (Module::Out, true) => module::unload()?,
+        (Module::Loaded, true) | (Module::Out, false) => {}
+    }
+    Ok(())
+}
+
+/// Runs the check `area/name`, with the module as its area expects it.
+pub(crate) fn run_by_name(wanted: &str) {
+    let find = |area: &&&Area| {
+        wanted
+            .strip_prefix(area.name)
+            .is_some_and(|it| it.starts_with('/'))
+    };
+    let area = ALL.iter().find(find);
+    let check = area.and_then(|area| area.checks.iter().find(|it| full_name(area, it) == wanted));
+    let (Some(area), Some(check)) = (area, check) else {
+        return run_named(wanted, || fail("no area has this check", "one that has"));
+    };
+    match puts_module(area.module) {
+        Ok(()) => run_check(wanted, check),
+        Err(problem) => send(&line(wanted.to_owned(), Err(problem))),
+    }
+}
+
+fn full_name(area: &Area, check: &Check) -> String {
+    format!("{}/{}", area.name, check.name.replace('_', "-"))
+}
+
+fn run_check(name: &str, check: &Check) {
+    run_named(name, check.run);
+    container::remove_left_over();
+}
+
+/// Runs `check` and sends its line.
+pub(crate) fn run_named(name: &str, check: impl FnOnce() -> Outcome) {
+    watchdog::watches(name);
+    let outcome = catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|panic| {
+        Err(Problem::Failed {
+            seen: format!("a panic of the check: {}", message(&*panic)),
+            expected: "none".to_owned(),
+        })
+    });
+    watchdog::rests();
+    send(&line(name.to_owned(), outcome));
+}
+
+/// Expects no alarm in `log`.
+pub(crate) fn log_is_clean(log: KernelLog) -> Outcome {
+    let alarms = log.alarms()?;
+    expect(alarms.is_empty(), alarms.join(" | "), "no alarm")
+}
+
+/// Makes a check's line of its end.
+pub(crate) fn line(name: String, outcome: Outcome) -> Line {
+    match outcome {
+        Ok(()) => Line::Ok { name },
+        Err(Problem::Failed { seen, expected }) => Line::Failed {
+            name,
+            why: format!("{seen}, expected {expected}"),
+        },
+        Err(Problem::Skipped(why)) => Line::Skipped { name, why },
+    }
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without words".to_owned())
+}

@@ -1,0 +1,143 @@
+//! The torture mode: loads that go on until their time is over, on a kernel that finds mistakes.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use xtask::protocol::Line;
+
+use crate::areas::ALL;
+use crate::container::{Container, Runtime};
+use crate::device::ask;
+use crate::dmesg::KernelLog;
+use crate::problem::{expect, Outcome};
+use crate::test::{line, run_area};
+use crate::{module, port};
+
+/// kmemleak takes nothing for leaked that is younger than five seconds.
+const LEAK_AGE: Duration = Duration::from_secs(6);
+
+/// A load: does its work once and returns how many things it did.
+type Load = fn(round: u64) -> Result<u64>;
+
+/// All loads: name, what is counted, the work.
+const LOADS: &[(&str, &str, Load)] = &[
+    ("checks", "areas run", checks),
+    ("churn", "containers with a policy", churn),
+    ("flips", "policy changes", flips),
+];
+
+/// Runs the loads in `names`, all if that is empty, each for `minutes`.
+pub(crate) fn run(names: &[String], minutes: u64) {
+    for (name, what, load) in LOADS {
+        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
+            let area = "torture".to_owned();
+            port::send(&Line::Begin { area });
+            run_load(name, what, *load, Duration::from_secs(60 * minutes));
+            let area = "torture".to_owned();
+            port::send(&Line::End { area });
+        }
+    }
+}
+
+fn run_load(name: &str, what: &str, load: Load, time: Duration) {
+    let log = KernelLog::from_now();
+    let started = Instant::now();
+    let mut done = 0;
+    let mut rounds = 0;
+    let mut outcome = Ok(());
+    while started.elapsed() < time && outcome.is_ok() {
+        match load(rounds) {
+            Ok(count) => done += count,
+            Err(error) => outcome = Err(error.into()),
+        }
+        rounds += 1;
+    }
+    if module::is_loaded() {
+        outcome = outcome.and_then(|()| Ok(module::unload()?));
+    }
+    port::say(format!("torture {name}: {rounds} rounds, {done} {what}"));
+    port::send(&line(format!("torture/{name}"), outcome));
+    let alarms = log.and_then(is_quiet);
+    port::send(&line(format!("torture/{name}-kernel-log-is-clean"), alarms));
+}
+
+/// Expects no alarm in the log, and nothing leaked.
+fn is_quiet(log: KernelLog) -> Outcome {
+    const LEAKS: &str = "/sys/kernel/debug/kmemleak";
+    if fs::metadata(LEAKS).is_ok() {
+        fs::write(LEAKS, "scan")?;
+        thread::sleep(LEAK_AGE);
+        fs::write(LEAKS, "scan")?;
+        let leaks = fs::read_to_string(LEAKS)?;
+        expect(leaks.is_empty(), leaks, "nothing leaked")?;
+    }
+    let alarms = log.alarms()?;
+    expect(alarms.is_empty(), alarms.join(" | "), "no alarm")
+}
+
+/// Every check of every area, as `test` runs them.
+fn checks(_round: u64) -> Result<u64> {
+    for area in ALL {
+        run_area(area, None);
+    }
+    Ok(ALL.len() as u64)
+}
+
+/// Containers that get a policy and end, by both runtimes, before or after they began.
+fn churn(round: u64) -> Result<u64> {
+    load_module()?;
+    let runtime = match round % 2 {
+        0 => Runtime::Crun,
+        _ => Runtime::Runc,
+    };
+    let words = ["/vk/vk-guest", "act", "map", "8", "huge", "touch", "hold"];
+    let containers = [0, 1, 2].map(|index| {
+        let name = format!("churn{index}");
+        Container::start(runtime, &name, &words)
+    });
+    for (index, container) in containers.into_iter().enumerate() {
+        let container = container?;
+        let policy = POLICIES[index % POLICIES.len()];
+        ask("set", &target(&container)?, policy)?.accepted()?;
+        if round % 3 == 0 {
+            ask("unset", &target(&container)?, &[])?.accepted()?;
+        }
+        container.stop()?;
+    }
+    Ok(3)
+}
+
+/// One container whose policy changes all the time while it maps and touches.
+fn flips(_round: u64) -> Result<u64> {
+    const CHANGES: u64 = 200;
+    load_module()?;
+    let script = "while :; do /vk/vk-guest act map 16 huge touch; done";
+    let container = Container::start(Runtime::Crun, "flips", &["sh", "-c", script])?;
+    let target = target(&container)?;
+    for change in 0..CHANGES {
+        let policy = POLICIES[change as usize % POLICIES.len()];
+        ask("set", &target, policy)?.accepted()?;
+    }
+    container.stop()?;
+    Ok(CHANGES)
+}
+
+/// Policies that differ from each other and from the host's.
+const POLICIES: &[&[(&str, &str)]] = &[
+    &[("vm.overcommit_memory", "1"), ("thp_enabled", "never")],
+    &[("vm.overcommit_memory", "0"), ("thp_enabled", "always")],
+    &[("vm.overcommit_memory", "1"), ("thp_enabled", "madvise")],
+];
+
+fn target(container: &Container) -> Result<String> {
+    Ok(format!("ns:{}", container.namespace()?))
+}
+
+fn load_module() -> Result<()> {
+    match module::is_loaded() {
+        true => Ok(()),
+        false => module::load(&[]),
+    }
+}

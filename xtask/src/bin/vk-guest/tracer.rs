@@ -1,0 +1,113 @@
+//! Other users of the kernel's hooks: the function tracers and probes of tracefs.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+
+use anyhow::{Context, Result};
+
+const DIR: &str = "/sys/kernel/tracing";
+
+/// A tracer on some functions; it is taken off when it is let go.
+#[derive(Debug)]
+pub(crate) struct Tracer(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// `function` or `function_graph`.
+    Functions,
+    /// A probe of `kprobe_events` or `dynamic_events`.
+    Probe(&'static str),
+}
+
+/// The files that name probes.
+const KPROBES: &str = "kprobe_events";
+const FPROBES: &str = "dynamic_events";
+
+impl Tracer {
+    /// Traces each call of `functions`, by the tracer of this name.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub(crate) fn functions(tracer: &str, functions: &[&str]) -> Result<Self> {
+        let this = Self(Kind::Functions);
+        write("trace", "")?;
+        write("set_ftrace_filter", &functions.join("\n"))?;
+        write("current_tracer", tracer)?;
+        write("tracing_on", "1")?;
+        Ok(this)
+    }
+
+    /// Puts a probe on each of `functions`, at its entry.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub(crate) fn kprobes(functions: &[&str]) -> Result<Self> {
+        Self::probes(KPROBES, "p", functions, "")
+    }
+
+    /// Puts a probe on the return of each of `functions`.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub(crate) fn kretprobes(functions: &[&str]) -> Result<Self> {
+        Self::probes(KPROBES, "r", functions, "")
+    }
+
+    /// Puts an fprobe on entry of each of `functions`.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub(crate) fn fprobes(functions: &[&str]) -> Result<Self> {
+        Self::probes(FPROBES, "f", functions, "")
+    }
+
+    fn probes(file: &'static str, kind: &str, functions: &[&str], rest: &str) -> Result<Self> {
+        let this = Self(Kind::Probe(file));
+        write("trace", "")?;
+        for function in functions {
+            append(file, &format!("{kind}:vk/at_{function} {function}{rest}\n"))?;
+        }
+        write("events/vk/enable", "1")?;
+        write("tracing_on", "1")?;
+        Ok(this)
+    }
+
+    /// Tells whether `function` was seen.
+    ///
+    /// # Errors
+    ///
+    /// The trace cannot be read.
+    pub(crate) fn has_seen(&self, function: &str) -> Result<bool> {
+        let trace = fs::read_to_string(format!("{DIR}/trace"))?;
+        let lines = trace.lines().filter(|line| !line.starts_with('#'));
+        Ok(lines.into_iter().any(|line| line.contains(function)))
+    }
+}
+
+impl Drop for Tracer {
+    fn drop(&mut self) {
+        let done = match self.0 {
+            Kind::Functions => write("current_tracer", "nop").and(write("set_ftrace_filter", "")),
+            Kind::Probe(file) => write("events/vk/enable", "0").and(write(file, "")),
+        };
+        if let Err(error) = done.and(write("trace", "")) {
+            eprintln!("vk-guest: {error:#}");
+        }
+    }
+}
+
+fn write(file: &str, text: &str) -> Result<()> {
+    fs::write(format!("{DIR}/{file}"), text).with_context(|| format!("{text:?} to {file}"))
+}
+
+fn append(file: &str, text: &str) -> Result<()> {
+    let mut file = OpenOptions::new()
+        .append(true)
+        .open(format!("{DIR}/{file}"))?;
+    let written = file.write_all(text.as_bytes());
+    written.with_context(|| format!("cannot add {text:?}"))
+}

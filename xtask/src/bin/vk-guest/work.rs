@@ -1,0 +1,47 @@
+//! What the guest was asked to do.
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use xtask::protocol::Line;
+use xtask::request::{Request, FILE, PAYLOAD};
+
+use crate::{bench, demo, port, program, shell, test, torture, watchdog};
+
+/// Does it, and closes the report.
+pub(crate) fn run() -> ExitCode {
+    if let Err(error) = request().and_then(serve) {
+        port::send(&Line::Failed {
+            name: "guest/request".to_owned(),
+            why: format!("{error:#}, expected no error"),
+        });
+    }
+    port::close();
+    ExitCode::SUCCESS
+}
+
+fn request() -> Result<Request> {
+    let path = format!("{PAYLOAD}/{FILE}");
+    let text = fs::read(&path).with_context(|| format!("cannot read {path}"))?;
+    serde_json::from_slice(&text).context("cannot read the request")
+}
+
+fn serve(request: Request) -> Result<()> {
+    match request {
+        Request::Test { areas, only } => {
+            watchdog::start();
+            test::run(&areas, only.as_deref());
+        }
+        Request::Bench { workloads, samples } => bench::run(&workloads, samples)?,
+        Request::Shell => shell::run()?,
+        Request::Torture { names, minutes } => torture::run(&names, minutes),
+        Request::Nothing => {}
+        // The results are lines of the kernel log, which xtask reads.
+        Request::Kunit => {
+            program::output(&["insmod", "/vk/vk_kunit.ko"])?;
+        }
+        Request::Demo => demo::run(),
+    }
+    Ok(())
+}

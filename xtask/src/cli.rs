@@ -1,0 +1,239 @@
+//! The command line: what can be asked, and who answers.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::measurement::Workload;
+
+use crate::cache::Cache;
+use crate::kernel::Variant;
+use crate::lab::Lab;
+use crate::module::Module;
+use crate::release::Release;
+use crate::report::Report;
+use crate::root::Root;
+use crate::{bench, bindings, check, clean, demo, hookcheck, install, kdir, test, torture};
+
+/// The vKernel developer's command: prepares the lab, builds, boots, checks.
+///
+/// Each step prints one line with its elapsed time, and the commands that it runs. Everything
+/// heavy is kept in $XDG_CACHE_HOME/vkernel. `check`, `module`, `clean` and `help` need no root.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Prepare the lab: host packages, build root, KDIR, guest
+    Setup,
+    /// Make a KDIR with Rust metadata for a stock kernel, and print its path as the last line
+    Kdir {
+        /// The kernel's release; the newest stock kernel, if not given
+        #[arg(long)]
+        kernel: Option<String>,
+    },
+    /// Build vkernel.ko
+    Module {
+        /// Build for this KDIR; for that of the newest stock kernel, if not given
+        #[arg(long)]
+        kdir: Option<PathBuf>,
+    },
+    /// Give a prompt in the guest with the module loaded
+    Shell,
+    /// Show containers with opposite memory policies on the stock kernel, and check each claim
+    Demo,
+    /// Run everything that must hold, and print one line per check
+    Test {
+        /// Run these areas only, separated by commas
+        #[arg(long, value_delimiter = ',')]
+        area: Vec<String>,
+        /// Run only checks whose name has this in it
+        #[arg(long)]
+        only: Option<String>,
+        /// Boot this kernel of the lab's own instead of the stock kernel
+        #[arg(long)]
+        kernel: Option<Variant>,
+    },
+    /// Run what needs no kernel: the area `build`, and whether generated files are fresh
+    Check,
+    /// Count the instructions of workloads in the guest, in every state of the module
+    Bench {
+        /// The workloads; all, if none is given
+        #[arg(value_name = "NAME")]
+        workloads: Vec<Workload>,
+        /// How often each is done, at least 1000 times
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1000..))]
+        samples: u64,
+        /// Boot once, instead of twice to see whether both agree
+        #[arg(long)]
+        once: bool,
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run loads on the debug kernel
+    Torture {
+        /// The loads; all, if none is given
+        names: Vec<String>,
+        /// How long each goes on
+        #[arg(long, default_value_t = 5)]
+        minutes: u64,
+    },
+    /// Write the Rust bindings of the C shims
+    Bindings {
+        /// Only say whether the committed ones are fresh
+        #[arg(long)]
+        check: bool,
+    },
+    /// Compare who calls the hooked functions, and who reads their globals, with the committed list
+    Hookcheck {
+        /// Write the list instead
+        #[arg(long)]
+        update: bool,
+        /// A kernel, linked or as a boot image; the newest stock kernel, if not given
+        vmlinux: Option<PathBuf>,
+    },
+    /// Build one of the lab's own kernels, and print its KDIR as the last line
+    Kernel {
+        /// Which one
+        variant: Variant,
+    },
+    /// Run a command in the build root, where the kernel's own tool chain is
+    Root {
+        /// The command; a shell, if not given
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// Look after the lab's cache
+    Lab {
+        #[command(subcommand)]
+        task: LabTask,
+    },
+    /// Install the module for the running kernel, and vkctl
+    Install,
+    /// Take out what `install` put there
+    Uninstall,
+    /// Remove what builds left in the checkout
+    Clean,
+}
+
+#[derive(Subcommand)]
+enum LabTask {
+    /// Remove the cache
+    Clean,
+}
+
+/// Does what the command line asks for.
+///
+/// # Errors
+///
+/// The task's.
+pub(crate) fn run() -> Result<ExitCode> {
+    match Cli::parse().task {
+        Task::Setup => setup()?,
+        Task::Kdir { kernel } => make_kdir(kernel.as_deref())?,
+        Task::Module { kdir } => module(kdir)?,
+        Task::Shell => shell()?,
+        Task::Demo => return demo::run(),
+        Task::Test { area, only, kernel } => {
+            return test::run(&test::Wanted {
+                areas: &area,
+                only: only.as_deref(),
+                kernel,
+            })
+        }
+        Task::Check => return check::run(),
+        Task::Bench {
+            workloads,
+            samples,
+            once,
+            json,
+        } => {
+            return bench::run(&bench::Wanted {
+                workloads: &workloads,
+                samples: samples as usize,
+                is_once: once,
+                is_json: json,
+            })
+        }
+        Task::Torture { names, minutes } => return torture::run(&names, minutes),
+        Task::Bindings { check: false } => bindings::write()?,
+        Task::Bindings { check: true } => {
+            let mut report = Report::default();
+            bindings::check(&Cache::find()?, &mut report)?;
+            return Ok(report.close());
+        }
+        Task::Hookcheck { update, vmlinux } => hookcheck::run(vmlinux.as_deref(), update)?,
+        Task::Kernel { variant } => {
+            let lab = Lab::prepare()?;
+            println!("{}", lab.kernel(variant)?.kdir.display());
+        }
+        Task::Root { command } => return in_root(&command),
+        Task::Lab {
+            task: LabTask::Clean,
+        } => Cache::find()?.remove()?,
+        Task::Install => install::install()?,
+        Task::Uninstall => install::uninstall()?,
+        Task::Clean => clean::run()?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn setup() -> Result<()> {
+    let lab = Lab::prepare()?;
+    lab.kdir()?;
+    lab.guest(None).map(|_| ())
+}
+
+fn make_kdir(kernel: Option<&str>) -> Result<()> {
+    let lab = Lab::prepare()?;
+    let dir = match kernel {
+        None => lab.kdir()?,
+        Some(name) => {
+            let release = Release::fetched(&lab.cache, &lab.root, name)?;
+            kdir::prepare(&lab.cache, &lab.root, &release)?
+        }
+    };
+    println!("{}", dir.display());
+    Ok(())
+}
+
+fn module(kdir: Option<PathBuf>) -> Result<()> {
+    let cache = Cache::find()?;
+    let object = match kdir {
+        None => {
+            let lab = Lab::prepare()?;
+            Module::Reference.build(&lab.cache, Some(&lab.root), &lab.kdir()?)?
+        }
+        Some(kdir) => {
+            // Without a build root the host's own tools are as good as the author says.
+            let root = Root::existing(&cache).ok();
+            let kdir = std::path::absolute(kdir)?;
+            Module::Reference.build(&cache, root.as_ref(), &kdir)?
+        }
+    };
+    println!("{}", object.display());
+    Ok(())
+}
+
+fn shell() -> Result<()> {
+    let lab = Lab::prepare()?;
+    let mut payload = lab.payload()?;
+    lab.add_module(&mut payload, None)?;
+    lab.guest(None)?.interact(&payload)
+}
+
+fn in_root(command: &[String]) -> Result<ExitCode> {
+    let root = Root::existing(&Cache::find()?)?;
+    let dir = std::env::current_dir()?;
+    let bash = ["bash".to_owned()];
+    let words = if command.is_empty() { &bash } else { command };
+    let command = root.command_with(&words[0], &dir, &[&dir])?;
+    let status = command.args(&words[1..]).interact()?;
+    Ok(ExitCode::from(status.code().map_or(1, |code| code as u8)))
+}

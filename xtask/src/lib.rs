@@ -1,0 +1,8 @@
+//! What xtask and its guest program both know: the request, the report and the kernel log.
+
+#![forbid(unsafe_code)]
+
+pub mod kernel_log;
+pub mod measurement;
+pub mod protocol;
+pub mod request;

@@ -1,0 +1,65 @@
+//! What the guest program is asked to do: a file in the guest, written by xtask.
+
+use serde::{Deserialize, Serialize};
+
+use crate::measurement::Workload;
+
+/// Where the payload is in the guest.
+pub const PAYLOAD: &str = "/vk";
+
+/// The request's file name in the payload.
+pub const FILE: &str = "request.json";
+
+/// The name of the virtio-serial port on which the guest reports.
+pub const PORT: &str = "vk.report";
+
+/// What to do in the guest.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Run the checks of these areas.
+    Test {
+        /// The areas, in order.
+        areas: Vec<String>,
+        /// Only checks whose name has this in it.
+        only: Option<String>,
+    },
+    /// Run the demo.
+    Demo,
+    /// Give a prompt on the console.
+    Shell,
+    /// Load the KUnit module, whose results are in the kernel log.
+    Kunit,
+    /// Measure workloads in every state of the module.
+    Bench {
+        /// The workloads, in order.
+        workloads: Vec<Workload>,
+        /// How many single differences of each.
+        samples: usize,
+    },
+    /// Run loads until their time is over.
+    Torture {
+        /// The loads; all, if empty.
+        names: Vec<String>,
+        /// How long each goes on.
+        minutes: u64,
+    },
+    /// End at once: tells whether the machine boots at all.
+    Nothing,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn survives_the_way_into_the_guest() -> Result<(), serde_json::Error> {
+        let request = Request::Test {
+            areas: vec!["host".to_owned()],
+            only: None,
+        };
+        let text = serde_json::to_string(&request)?;
+        assert_eq!(serde_json::from_str::<Request>(&text)?, request);
+        Ok(())
+    }
+}

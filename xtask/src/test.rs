@@ -1,0 +1,168 @@
+//! `test`: everything that must hold, area by area.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{bail, Result};
+use xtask::request::Request;
+
+use crate::cache::Cache;
+use crate::kernel::Variant;
+use crate::lab::Lab;
+use crate::payload::Payload;
+use crate::report::Report;
+use crate::{check, kunit, torture};
+
+/// How long the guest may take for all its areas.
+const GUEST_LIMIT: Duration = Duration::from_secs(1800);
+
+/// How long the kernel of the KUnit suites may take.
+const KUNIT_LIMIT: Duration = Duration::from_secs(600);
+
+/// Where an area's checks run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// On the host, without a kernel.
+    Host,
+    /// In the test kernel, by KUnit.
+    Kunit,
+    /// In the debug kernel, where it is already built.
+    Debug,
+    /// In the guest, under the stock kernel, without the module.
+    Guest,
+    /// In the guest, under the stock kernel, with the module at hand.
+    Module,
+}
+
+/// The areas, in the order in which they run.
+const AREAS: &[(&str, Place)] = &[
+    ("build", Place::Host),
+    ("kunit", Place::Kunit),
+    ("lab", Place::Guest),
+    ("fit", Place::Module),
+    ("host", Place::Module),
+    ("thp", Place::Module),
+    ("overcommit", Place::Module),
+    ("sysctl", Place::Module),
+    ("view", Place::Module),
+    ("userland", Place::Module),
+    ("control", Place::Module),
+    ("lifecycle", Place::Module),
+    ("hook", Place::Module),
+    ("registry", Place::Module),
+    ("torture", Place::Debug),
+];
+
+/// What `test` was asked for.
+pub(crate) struct Wanted<'a> {
+    /// Only these areas; all, if empty.
+    pub(crate) areas: &'a [String],
+    /// Only checks whose name has this in it.
+    pub(crate) only: Option<&'a str>,
+    /// Boot this kernel of the lab's own instead of the stock kernel.
+    pub(crate) kernel: Option<Variant>,
+}
+
+/// Runs the wanted areas and prints their lines and the sum.
+///
+/// # Errors
+///
+/// An area is not known, or the lab cannot be made.
+pub(crate) fn run(wanted: &Wanted<'_>) -> Result<ExitCode> {
+    let areas = wanted_areas(wanted.areas)?;
+    let mut report = Report::default();
+    let (host, booted): (Vec<_>, Vec<_>) =
+        areas.iter().partition(|(_, place)| *place == Place::Host);
+    if !host.is_empty() {
+        check::area(&Cache::find()?, wanted.only, &mut report)?;
+    }
+    if !booted.is_empty() {
+        run_booted(&booted, wanted, &mut report)?;
+    }
+    Ok(report.close())
+}
+
+fn wanted_areas(wanted: &[String]) -> Result<Vec<(&'static str, Place)>> {
+    let is_known = |name: &&String| AREAS.iter().any(|(known, _)| known == name);
+    if let Some(unknown) = wanted.iter().find(|name| !is_known(name)) {
+        let known: Vec<_> = AREAS.iter().map(|(name, _)| *name).collect();
+        bail!("no area {unknown:?}; areas: {}", known.join(" "));
+    }
+    let mut areas = AREAS.to_vec();
+    areas.retain(|(name, _)| wanted.is_empty() || wanted.iter().any(|it| it == name));
+    Ok(areas)
+}
+
+fn run_booted(areas: &[(&str, Place)], wanted: &Wanted<'_>, report: &mut Report) -> Result<()> {
+    let lab = Lab::prepare()?;
+    let in_place = |place: Place| {
+        let areas = areas.iter().filter(move |(_, its)| *its == place);
+        areas
+            .map(|(name, _)| (*name).to_owned())
+            .collect::<Vec<_>>()
+    };
+    if !in_place(Place::Kunit).is_empty() {
+        kunit::run(&lab, KUNIT_LIMIT, report)?;
+    }
+    let mut guest = in_place(Place::Guest);
+    let with_module = in_place(Place::Module);
+    let mut payload = lab.payload()?;
+    if !with_module.is_empty() {
+        match lab.add_module(&mut payload, wanted.kernel) {
+            Ok(()) => guest.extend(with_module),
+            Err(error) => with_module.iter().for_each(|area| {
+                let why = format!("{error:#}, expected the module to build");
+                report.failed(format!("{area}/module"), why);
+            }),
+        }
+    }
+    if !guest.is_empty() {
+        run_guest(&lab, &payload, guest, wanted, report)?;
+    }
+    if !in_place(Place::Debug).is_empty() {
+        torture::short(&lab, report)?;
+    }
+    Ok(())
+}
+
+fn run_guest(
+    lab: &Lab,
+    payload: &Payload,
+    areas: Vec<String>,
+    wanted: &Wanted<'_>,
+    report: &mut Report,
+) -> Result<()> {
+    let console = lab.cache.logs().join("console.log");
+    let request = Request::Test {
+        areas: areas.clone(),
+        only: wanted.only.map(str::to_owned),
+    };
+    lab.guest(wanted.kernel)?
+        .run(payload, &request, &console, GUEST_LIMIT, report)?;
+    for area in areas {
+        if !report.has_begun(&area) {
+            let why = "the guest ended before this area, expected it to run";
+            report.failed(format!("{area}/begin"), why);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_all_areas_or_those_that_are_named() -> Result<()> {
+        assert_eq!(wanted_areas(&[])?.len(), AREAS.len());
+        let named = ["kunit".to_owned()];
+        assert_eq!(wanted_areas(&named)?, [("kunit", Place::Kunit)]);
+        Ok(())
+    }
+
+    #[test]
+    fn names_the_areas_to_somebody_who_misspells_one() {
+        let error = wanted_areas(&["hots".to_owned()]).expect_err("no such area");
+        assert!(error.to_string().contains("host"), "{error}");
+    }
+}
