@@ -72,7 +72,7 @@ fn generated(cache: &Cache, root: &Root) -> Result<String> {
             .args(["--no-layout-tests", "--no-prepend-enum-name"])
             .args(["--rust-target", "1.85", "--rust-edition", "2021"])
             .args(["--allowlist-file", ".*/vk_shims\\.h"])
-            .args(["--raw-line", TITLE, "--raw-line", ""])
+            .args(["--raw-line", TITLE])
             .arg(HEADER);
         step.says_command(&command.to_string());
         command.output().map(|text| text + "\n")

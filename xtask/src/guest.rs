@@ -99,7 +99,7 @@ impl Guest {
             memory_mib: 3072,
             cpus: match self.accel {
                 Accel::Icount => 1,
-                Accel::Kvm | Accel::Tcg => 2,
+                Accel::Kvm | Accel::Tcg | Accel::TcgInTurn => 2,
             },
             accel: self.accel,
         };

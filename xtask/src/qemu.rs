@@ -18,6 +18,8 @@ pub(crate) enum Accel {
     Kvm,
     /// Translation, on several host threads.
     Tcg,
+    /// Translation, on one host thread, with several processors in turn.
+    TcgInTurn,
     /// Translation that counts: the guest's time is the number of its instructions.
     Icount,
 }
@@ -117,6 +119,7 @@ impl Machine {
         let (accel, cpu) = match self.accel {
             Accel::Kvm => ("kvm", "host"),
             Accel::Tcg => ("tcg,thread=multi", "max"),
+            Accel::TcgInTurn => ("tcg,thread=single", "max"),
             // With `rep stosb` a page would be one instruction or thousands.
             Accel::Icount => ("tcg,thread=single", "max,-erms,-fsrm"),
         };

@@ -272,11 +272,12 @@ fn recount(id: Id) {
 
 fn keep(control: &mut ControlGuard, new: Kept) -> Answer<'static> {
     let kept = engine::kept_mut(control);
-    if let Some(old) = kept.iter_mut().find(|old| old.number == new.number) {
-        *old = new;
-        return Ok(());
+    match kept.iter_mut().find(|old| old.number == new.number) {
+        Some(old) => *old = new,
+        None => kept.push(new, GFP_KERNEL).map_err(|_| no_memory())?,
     }
-    kept.push(new, GFP_KERNEL).map_err(|_| no_memory())
+    engine::hold(control);
+    Ok(())
 }
 
 fn log_changes(target: core::fmt::Arguments<'_>, before: &Own, after: &Own) {

@@ -336,7 +336,11 @@ pub(crate) fn arm(control: &mut ControlGuard) -> core::result::Result<(), Refusa
     if let Err(refusal) = arm_for(control, &registry::default_own()) {
         return give_up(control, kept, refusal);
     }
-    registry::adopt(|number| kept.iter().find(|e| e.number == number).map(|e| e.own));
+    // Whoever is there already was not born now: the default is not for them.
+    registry::adopt(|number| {
+        let kept = kept.iter().find(|e| e.number == number);
+        Some(kept.map_or(Own::new(), |e| e.own))
+    });
     // A child may have been adopted before its parent.
     if registry::refresh(control).is_err() {
         pr_warn!("no memory for some snapshots; nested namespaces may lag until the next change\n");
@@ -406,10 +410,21 @@ fn keep(control: &mut ControlGuard, force: bool) {
             pr_warn!("no memory to keep the policy of ns:{}\n", number);
         }
     });
-    if force || kept.is_empty() {
+    if force {
         HOLD.get_mut(control).take();
-    } else if HOLD.get(control).is_none() {
-        *HOLD.get_mut(control) = Some(vk_ffi_shims::Pin::new());
+    } else {
+        hold(control);
+    }
+}
+
+/// Holds the module as long as a policy is kept.
+pub(crate) fn hold(control: &mut ControlGuard) {
+    let is_needed = KEPT.get(control).iter().any(|kept| kept.own.is_set());
+    let held = HOLD.get_mut(control);
+    if !is_needed {
+        *held = None;
+    } else if held.is_none() {
+        *held = Some(vk_ffi_shims::Pin::new());
     }
 }
 

@@ -135,7 +135,7 @@ fn act(words: &[&str]) -> Result<()> {
         ["faults", count] => faults(count.parse().context("no count")?),
         ["collapse", mib] => collapse(mebibytes(mib)?),
         ["write", path, value] => writes(path, value),
-        _ => bail!("words: map MIB [touch|huge|nohuge|noreserve|hold]..., faults N, collapse MIB, write PATH VALUE"),
+        _ => bail!("words: map MIB [touch|huge|nohuge|noreserve|wait|hold]..., faults N, collapse MIB, write PATH VALUE"),
     }
 }
 
@@ -155,6 +155,7 @@ fn map(bytes: usize, options: &[&str]) -> Result<()> {
             "touch" => touches(&mapping)?,
             "huge" => mapping.advise(Advice::Huge)?,
             "nohuge" => mapping.advise(Advice::NoHuge)?,
+            "wait" => waits()?,
             "hold" => hold()?,
             "noreserve" => {}
             other => bail!("no option {other}"),
@@ -203,6 +204,12 @@ fn collapse(bytes: usize) -> Result<()> {
 
 /// Stays, and makes itself known to khugepaged: a process gets on its list when it advises a range
 /// that has pages (`madvise_update_vma()`), if its policy allows huge pages there at that time.
+/// Waits for a line from who started it.
+fn waits() -> Result<()> {
+    let read = std::io::stdin().read_line(&mut String::new());
+    read.map(|_| ()).context("cannot read the line to wait for")
+}
+
 fn hold() -> Result<()> {
     loop {
         thread::sleep(Duration::from_millis(200));

@@ -11,6 +11,7 @@ pub(crate) mod place;
 pub(crate) mod postgres;
 pub(crate) mod redis;
 pub(crate) mod role;
+pub(crate) mod scan;
 mod table;
 
 use std::fs;
@@ -71,6 +72,10 @@ const ON_STAGE: &[(&str, OnStage)] = &[
         thp::gives_none_with_the_host_at_always(cast.get(&REDIS)?)
     }),
     (
+        "thp/khugepaged-collapses-the-containers-and-none-of-the-hosts",
+        |cast| scan::collapses_the_containers_and_none_of_the_hosts(cast.get(&MARIADB)?),
+    ),
+    (
         "userland/mariadb-serves-with-huge-pages",
         mariadb::serves_with_huge_pages,
     ),
@@ -83,13 +88,18 @@ const ON_STAGE: &[(&str, OnStage)] = &[
 /// The areas' checks with containers of their own, once those of the table are gone.
 const AFTERWARDS: &[&str] = &[
     "userland/redis-cannot-fork-under-a-limit",
-    "thp/khugepaged-collapses-for-a-container-at-always",
-    "host/is-left-alone-by-khugepaged-at-never",
     "host/gets-no-huge-page-at-never-in-10000-faults",
     "host/is-not-eligible-at-never",
     "host/collapses-on-request-as-without-the-module",
     "host/min-free-kbytes-of-the-admin-comes-back",
     "host/may-change-its-own-settings-while-containers-run",
+    "hook/ftrace-enabled-0-is-refused-while-armed",
+    "hook/arming-and-loading-are-refused-while-ftrace-enabled-is-0",
+    "hook/first-bytes-are-the-same-before-and-after",
+    "registry/a-dead-namespace-is-gone-within-5-s",
+    "lifecycle/rmmod-with-live-policies-says-in-use-and-changes-nothing",
+    "lifecycle/rmmod-succeeds-after-a-forced-disarm",
+    "lifecycle/rmmod-succeeds-once-the-containers-are-gone",
 ];
 
 /// How long after the end of a container its object may stay.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::program;
+use crate::{device, program};
 
 /// Where the payload has it.
 const OBJECT: &str = "/vk/vkernel.ko";
@@ -37,6 +37,15 @@ pub(crate) fn unload() -> Result<()> {
     program::output(&["rmmod", NAME])
         .map(|_| ())
         .context("cannot take the module out")
+}
+
+/// Takes it out with all its policies, if it is loaded and will go.
+pub(crate) fn remove() {
+    if is_loaded() {
+        // What does not help here, the next check tells.
+        let _ = device::ask("disarm", "", &[("force", "1")]);
+        let _ = unload();
+    }
 }
 
 /// Tells whether it is loaded.

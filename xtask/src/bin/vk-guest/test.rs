@@ -30,14 +30,10 @@ pub(crate) fn run_area(area: &Area, only: Option<&str>) {
     send(&Line::Begin {
         area: area.name.to_owned(),
     });
-    if let Err(problem) = puts_module(area.module) {
-        let name = format!("{}/module", area.name);
-        send(&line(name, Err(problem)));
-    }
     for check in area.checks {
         let name = full_name(area, check);
         if only.is_none_or(|part| name.contains(part)) {
-            run_check(&name, check);
+            run_check(&name, area, check);
         }
     }
     let name = format!("{}/kernel-log-is-clean", area.name);
@@ -67,25 +63,30 @@ pub(crate) fn run_by_name(wanted: &str) {
     let area = ALL.iter().find(find);
     let check = area.and_then(|area| area.checks.iter().find(|it| full_name(area, it) == wanted));
     let (Some(area), Some(check)) = (area, check) else {
-        return run_named(wanted, || fail("no area has this check", "one that has"));
+        run_named(wanted, || fail("no area has this check", "one that has"));
+        return;
     };
-    match puts_module(area.module) {
-        Ok(()) => run_check(wanted, check),
-        Err(problem) => send(&line(wanted.to_owned(), Err(problem))),
-    }
+    run_check(wanted, area, check);
 }
 
 fn full_name(area: &Area, check: &Check) -> String {
     format!("{}/{}", area.name, check.name.replace('_', "-"))
 }
 
-fn run_check(name: &str, check: &Check) {
-    run_named(name, check.run);
+fn run_check(name: &str, area: &Area, check: &Check) {
+    let passed = run_named(name, || {
+        puts_module(area.module)?;
+        (check.run)()
+    });
     container::remove_left_over();
+    if !passed {
+        // In whatever state it is: the next check shall not fail for that.
+        module::remove();
+    }
 }
 
-/// Runs `check` and sends its line.
-pub(crate) fn run_named(name: &str, check: impl FnOnce() -> Outcome) {
+/// Runs `check` and sends its line; tells whether it passed.
+pub(crate) fn run_named(name: &str, check: impl FnOnce() -> Outcome) -> bool {
     watchdog::watches(name);
     let outcome = catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|panic| {
         Err(Problem::Failed {
@@ -94,7 +95,9 @@ pub(crate) fn run_named(name: &str, check: impl FnOnce() -> Outcome) {
         })
     });
     watchdog::rests();
+    let passed = outcome.is_ok();
     send(&line(name.to_owned(), outcome));
+    passed
 }
 
 /// Expects no alarm in `log`.

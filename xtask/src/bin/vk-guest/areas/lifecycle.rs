@@ -33,6 +33,7 @@ pub(crate) const AREA: Area = Area {
         arm_enforces_what_was_kept,
         a_namespace_that_died_while_disarmed_is_not_shown,
         what_changes_while_disarmed_holds_after_arm,
+        nothing_kept_is_nothing_in_use,
         armed_0_loads_without_a_hook_and_arm_puts_them_in,
         a_container_outlives_the_module,
         the_hosts_values_are_the_same_after_rmmod,
@@ -247,13 +248,27 @@ fn what_changes_while_disarmed_holds_after_arm() -> Outcome {
     expect_contains("the answer", &reply.text, "not enforced")?;
     rows("unset", &one, &[])?;
     hooks_are("planned")?;
+    set("default", &[("vm.overcommit_memory", "1")])?;
     expect_eq("the second, disarmed", second.read(MODE)?, host_mode()?)?;
     let own = ("1".to_owned(), "own".to_owned());
     expect_eq("what is shown", shown(&two, "vm.overcommit_memory")?, own)?;
     rows("arm", "", &[])?;
     expect_eq("the second, armed", second.read(MODE)?.as_str(), "1")?;
     expect_eq("the first, armed", first.read(MODE)?, host_mode()?)?;
-    expect_eq("the list", listed(false)?, vec![two])
+    // The default is for those born from now on, not for those that arming finds.
+    expect_eq("the list", listed(false)?, vec![two])?;
+    let mut third = Scout::send_into_new_namespace()?;
+    expect_eq("the third, born later", third.read(MODE)?.as_str(), "1")
+}
+
+fn nothing_kept_is_nothing_in_use() -> Outcome {
+    let loaded = Loaded::with(&[])?;
+    let scout = Scout::send_into_new_namespace()?;
+    let ns = target(scout.namespace()?);
+    set(&ns, &[("vm.overcommit_memory", "1")])?;
+    rows("disarm", "", &[])?;
+    rows("unset", &ns, &[])?;
+    Ok(loaded.unload()?)
 }
 
 fn armed_0_loads_without_a_hook_and_arm_puts_them_in() -> Outcome {
@@ -265,6 +280,8 @@ fn armed_0_loads_without_a_hook_and_arm_puts_them_in() -> Outcome {
     set(&ns, &[("vm.overcommit_memory", "1")])?;
     hooks_are("planned")?;
     expect_eq("the value inside", scout.read(MODE)?, host_mode()?)?;
+    let refused = program::run(&["rmmod", module::NAME])?;
+    expect_contains("what rmmod says of what is kept", &refused.stderr, "in use")?;
     older.recall()?;
     rows("arm", "", &[])?;
     expect_eq("lifecycle", is_armed("lifecycle")?, true)?;

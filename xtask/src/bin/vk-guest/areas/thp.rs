@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::actor::{self, Reading};
 use crate::area::{checks, Area, Module};
 use crate::container::{wait_until, Container, Runtime};
+use crate::demo::scan;
 use crate::khugepaged;
 use crate::problem::{expect, expect_eq, Outcome};
 use crate::setting::{Setting, THP};
@@ -26,6 +27,7 @@ pub(crate) const AREA: Area = Area {
         a_container_without_a_word_has_the_hosts,
         khugepaged_collapses_for_a_container_at_always,
         khugepaged_leaves_a_container_at_never_alone,
+        khugepaged_collapses_the_containers_and_none_of_the_hosts,
         containers_with_opposite_words_run_side_by_side,
     ],
 };
@@ -166,6 +168,10 @@ fn khugepaged_leaves_a_container_at_never_alone() -> Outcome {
         "some",
     )?;
     expect_eq("AnonHugePages", khugepaged::huge_kb_of(container.pid())?, 0)
+}
+
+fn khugepaged_collapses_the_containers_and_none_of_the_hosts() -> Outcome {
+    scan::collapses_the_containers_and_none_of_the_hosts(&contained("always", "always")?)
 }
 
 fn containers_with_opposite_words_run_side_by_side() -> Outcome {

@@ -77,7 +77,11 @@ impl Measured {
         let mut line = String::new();
         self.stdout.read_line(&mut line)?;
         let status = self.process.child.0.wait()?;
-        ensure!(status.success(), "the measuring process: {status}");
+        ensure!(
+            status.success(),
+            "the measuring process: {status}: {}",
+            line.trim()
+        );
         let numbers = line.split_whitespace().map(str::parse);
         numbers
             .collect::<Result<_, _>>()
@@ -98,7 +102,8 @@ impl Measured {
         measured.stdout.read_line(&mut line)?;
         ensure!(
             line.trim() == READY,
-            "the measuring process did not become ready"
+            "the measuring process did not become ready: {}",
+            line.trim()
         );
         Ok(measured)
     }
@@ -194,7 +199,8 @@ pub(crate) fn run(words: impl Iterator<Item = String>) -> ExitCode {
     match measure(&words) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("vk-guest measure: {error:#}");
+            // Read by whoever waits for `ready` or the numbers.
+            println!("{error:#}");
             ExitCode::FAILURE
         }
     }

@@ -1,6 +1,5 @@
 //! A large mapping where it is above the commit limit, and where there is none.
 
-use crate::actor::Reading;
 use crate::container::Container;
 use crate::demo::place::Place;
 use crate::demo::postgres::{oom_kills, REFUSAL};
@@ -27,11 +26,7 @@ pub(crate) fn is_refused_while_it_is_granted(limited: &Container, generous: &Con
     let killed_before = kills()?;
 
     let granted = Place::In(generous).hold(&["map", LARGE_MIB, "hold"], "map=")?;
-    expect_eq(
-        "in mode 1",
-        Reading::parse(&granted.said).word("map"),
-        Some("ok"),
-    )?;
+    expect_eq("in mode 1", granted.reading().word("map"), Some("ok"))?;
     let refused = Place::In(limited).act(&["map", LARGE_MIB])?;
     expect_eq("in mode 2", refused.word("map"), Some("ENOMEM"))?;
     let holds = std::fs::metadata(format!("/proc/{}", granted.pid()?)).is_ok();

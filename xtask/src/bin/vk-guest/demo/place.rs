@@ -1,8 +1,8 @@
 //! A place where programs run: the host, a container, a pid namespace inside of one.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{ensure, Context, Result};
 use rustix::process::{kill_process, Pid, Signal};
@@ -58,25 +58,16 @@ impl Place<'_> {
             Self::With(pid) => owned(&entering(&pid.to_string(), &argv)),
         };
         let mut command = Command::new(&argv[0]);
-        command.args(&argv[1..]);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        command.args(&argv[1..]).stdin(Stdio::piped());
+        let child = command.stdout(Stdio::piped()).spawn();
+        let mut child = child.context("cannot start an actor")?;
+        let stdout = child.stdout.take().context("an actor has no output")?;
         let mut held = Held {
-            child: child.context("cannot start an actor")?,
+            child,
+            stdout: BufReader::new(stdout),
             said: String::new(),
         };
-        let stdout = held.child.stdout.take().context("an actor has no output")?;
-        for line in BufReader::new(stdout).lines() {
-            held.said.push_str(&line?);
-            held.said.push('\n');
-            if held.said.lines().any(|line| line.starts_with(mark)) {
-                return Ok(held);
-            }
-        }
-        ensure!(
-            false,
-            "an actor ended before it said {mark:?}: {}",
-            held.said
-        );
+        held.waits_for(mark)?;
         Ok(held)
     }
 }
@@ -84,11 +75,38 @@ impl Place<'_> {
 /// An actor that stays; it is killed when it is let go.
 pub(crate) struct Held {
     child: Child,
-    /// What it has printed so far.
-    pub(crate) said: String,
+    stdout: BufReader<ChildStdout>,
+    said: String,
 }
 
 impl Held {
+    /// Returns what it has printed so far.
+    pub(crate) fn reading(&self) -> Reading {
+        Reading::parse(&self.said)
+    }
+
+    /// Lets one that waits go on, until it prints a line that starts with `mark`.
+    ///
+    /// # Errors
+    ///
+    /// It ends before.
+    pub(crate) fn goes_on(&mut self, mark: &str) -> Result<()> {
+        let mut stdin = self.child.stdin.take().context("an actor has no input")?;
+        stdin.write_all(b"\n").context("cannot tell an actor")?;
+        self.waits_for(mark)
+    }
+
+    fn waits_for(&mut self, mark: &str) -> Result<()> {
+        loop {
+            let start = self.said.len();
+            let len = self.stdout.read_line(&mut self.said)?;
+            ensure!(len > 0, "an actor ended before {mark:?}: {}", self.said);
+            if self.said[start..].starts_with(mark) {
+                return Ok(());
+            }
+        }
+    }
+
     /// Returns the process, as the host numbers it.
     ///
     /// # Errors

@@ -135,10 +135,7 @@ mod tests {
             "__vm_enough_memory: pid: 7, comm: x".to_owned(),
             "vkernel: armed".to_owned(),
         ];
-        assert_eq!(
-            log("", &kernel),
-            "kernel: __vm_enough_memory: pid: 7, comm: x"
-        );
+        assert_eq!(log("", &kernel), "__vm_enough_memory: pid: 7, comm: x");
         let program = format!("1:C # {WARNING} Without it");
         assert_eq!(log(&program, &[]), format!("redis: {WARNING}"));
         assert_eq!(log("", &[]), "-");
