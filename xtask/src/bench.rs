@@ -23,9 +23,7 @@ use crate::step::step;
 const LIMIT: Duration = Duration::from_secs(1800);
 
 /// What keeps the kernel from doing the same thing in two ways, or something else meanwhile.
-///
-/// `damon_stat` samples all memory every few milliseconds: the machine would never come to rest.
-const APPEND: &str = "quiet loglevel=5 cryptomgr.notests nokaslr norandmaps damon_stat.enabled=0";
+const APPEND: &str = "quiet loglevel=5 cryptomgr.notests nokaslr norandmaps";
 
 /// The boots, whose results are compared.
 const RUNS: usize = 2;

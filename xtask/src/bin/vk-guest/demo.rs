@@ -25,11 +25,11 @@ use crate::demo::cast::Cast;
 use crate::demo::role::{FIVE, MARIADB, POSTGRES, REDIS};
 use crate::dmesg::KernelLog;
 use crate::port::{say, send};
-use crate::problem::{expect, Outcome, Problem};
-use crate::setting::{MIN_FREE, OVERCOMMIT, THP};
+use crate::problem::{expect, expect_eq, Outcome, Problem};
+use crate::setting::{read, MIN_FREE, OVERCOMMIT, THP};
 use crate::test::{line, log_is_clean, run_by_name, run_named};
 use crate::values::Values;
-use crate::{device, module, watchdog};
+use crate::{module, program, watchdog};
 
 /// A check on the containers of the table.
 type OnStage = fn(&Cast) -> Outcome;
@@ -102,6 +102,9 @@ const AFTERWARDS: &[&str] = &[
     "lifecycle/rmmod-succeeds-once-the-containers-are-gone",
 ];
 
+/// How many objects hold the module, and who else does.
+const REFERENCES: &str = "/sys/module/vkernel/refcnt";
+
 /// How long after the end of a container its object may stay.
 const GONE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -136,10 +139,7 @@ fn play() -> Outcome {
         run_named(name, || check(&cast));
     }
     step("stop the containers", || Ok(cast.stop()?))?;
-    run_named(
-        "lifecycle/objects-are-gone-after-their-containers",
-        objects_are_gone,
-    );
+    run_named("demo/the-five-are-gone-within-5-s", are_gone);
     step("take the module out", || Ok(module::unload()?))?;
     let after = Values::read();
     run_named(
@@ -152,11 +152,13 @@ fn play() -> Outcome {
     Ok(())
 }
 
-fn objects_are_gone() -> Outcome {
-    let listed = || device::ask("list", "", &[]).and_then(device::Answer::accepted);
-    wait_until(GONE_LIMIT, || listed().is_ok_and(|list| list.is_empty()));
-    let left = listed()?;
-    expect(left.is_empty(), left.join(" | "), "nothing listed")
+/// Expects that no dead container is listed, and that soon none holds the module.
+fn are_gone() -> Outcome {
+    let list = program::output(&["vkctl", "list"])?;
+    expect(!list.contains("ns:"), list, "nothing listed")?;
+    let references = || read(REFERENCES).unwrap_or_default();
+    wait_until(GONE_LIMIT, || references() == "0");
+    expect_eq("what holds the module", references().as_str(), "0")
 }
 
 /// Runs `work`, and prints a line with its time.

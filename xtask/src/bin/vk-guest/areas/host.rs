@@ -1,17 +1,15 @@
 //! The host's own values and behaviour: they stay as without the module.
 
-use std::time::Duration;
-
 use anyhow::Result;
 
 use crate::actor;
 use crate::area::{checks, Area, Module};
 use crate::container::{Container, Runtime};
+use crate::device;
 use crate::module;
 use crate::problem::{expect, expect_eq, Outcome};
 use crate::setting::{chosen, read, Setting, MIN_FREE, OVERCOMMIT, THP};
 use crate::values::Values;
-use crate::{device, khugepaged};
 
 /// The area.
 pub(crate) const AREA: Area = Area {
@@ -24,7 +22,6 @@ pub(crate) const AREA: Area = Area {
         may_change_its_own_settings_while_containers_run,
         gets_no_huge_page_at_never_in_10000_faults,
         is_not_eligible_at_never,
-        is_left_alone_by_khugepaged_at_never,
         collapses_on_request_as_without_the_module,
         maps_what_it_could_map_before,
     ],
@@ -107,27 +104,6 @@ fn is_not_eligible_at_never() -> Outcome {
     let _container = contained()?;
     let reading = actor::on_host(&["map", "16", "huge", "touch"])?;
     expect_eq("THPeligible", reading.number("eligible")?, 0)
-}
-
-fn is_left_alone_by_khugepaged_at_never() -> Outcome {
-    let _never = Setting::put(THP, "never")?;
-    let container = contained()?;
-    let _fast = khugepaged::hurry()?;
-    // Both are looked at by khugepaged, since both asked for huge pages; only one may have them.
-    let host = actor::held(&["map", "16", "huge", "touch", "hold"])?;
-    container.set(&[("thp_enabled", "never")])?;
-    let words = actor::command(&["map", "16", "huge", "touch", "hold"]);
-    let ours = Container::start(Runtime::Crun, "scanned", &words)?;
-    ours.wait_for_log("eligible", Duration::from_secs(60))?;
-    ours.set(&[("thp_enabled", "always")])?;
-    khugepaged::wait_for_full_scans(3)?;
-    let scanned = khugepaged::huge_kb_of(ours.pid())?;
-    expect(
-        scanned > 0,
-        "khugepaged collapsed nothing inside",
-        "something",
-    )?;
-    expect_eq("AnonHugePages", khugepaged::huge_kb_of(host.pid())?, 0)
 }
 
 fn collapses_on_request_as_without_the_module() -> Outcome {

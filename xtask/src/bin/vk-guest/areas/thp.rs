@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::actor::{self, Reading};
 use crate::area::{checks, Area, Module};
-use crate::container::{wait_until, Container, Runtime};
+use crate::container::{Container, Runtime};
 use crate::demo::scan;
 use crate::khugepaged;
 use crate::problem::{expect, expect_eq, Outcome};
@@ -25,7 +25,6 @@ pub(crate) const AREA: Area = Area {
         a_change_holds_for_the_next_fault,
         unset_brings_the_hosts_word_back,
         a_container_without_a_word_has_the_hosts,
-        khugepaged_collapses_for_a_container_at_always,
         khugepaged_leaves_a_container_at_never_alone,
         khugepaged_collapses_the_containers_and_none_of_the_hosts,
         containers_with_opposite_words_run_side_by_side,
@@ -137,22 +136,6 @@ fn scanned(name: &str) -> Result<Container> {
     container.begin()?;
     container.wait_for_log("eligible", SCAN_LIMIT)?;
     Ok(container)
-}
-
-fn khugepaged_collapses_for_a_container_at_always() -> Outcome {
-    let _host = Setting::put(THP, "never")?;
-    let _fast = khugepaged::hurry()?;
-    let container = scanned("scanned")?;
-    expect_eq(
-        "AnonHugePages at first",
-        khugepaged::huge_kb_of(container.pid())?,
-        0,
-    )?;
-    container.set(&[("thp_enabled", "always")])?;
-    let collapsed = wait_until(SCAN_LIMIT, || {
-        khugepaged::huge_kb_of(container.pid()).is_ok_and(|huge_kb| huge_kb > 0)
-    });
-    expect(collapsed, "AnonHugePages still 0 kB", "a collapsed range")
 }
 
 fn khugepaged_leaves_a_container_at_never_alone() -> Outcome {

@@ -1,6 +1,7 @@
 //! What is measured: one file for each kind of operation.
 
 mod memory;
+mod phase;
 mod process;
 
 use anyhow::Result;
@@ -26,8 +27,8 @@ pub(super) trait Operation {
 pub(super) fn prepare(workload: Workload) -> Result<Box<dyn Operation>> {
     Ok(match workload {
         Workload::Getpid => Box::new(process::Getpid),
-        Workload::MmapMunmap => Box::new(memory::MmapMunmap),
-        Workload::Touch4k => Box::new(memory::TouchPage),
+        Workload::MmapMunmap => Box::new(memory::MmapMunmap::default()),
+        Workload::Touch4k => Box::new(memory::TouchPage::default()),
         Workload::Touch2m => Box::new(memory::TouchHugePage::new()?),
         Workload::ForkExit => Box::new(process::ForkExit),
     })

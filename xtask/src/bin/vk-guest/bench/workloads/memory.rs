@@ -7,6 +7,7 @@ use std::ptr;
 use anyhow::{ensure, Context, Result};
 use rustix::mm::{mmap_anonymous, munmap, MapFlags, ProtFlags};
 
+use super::phase::Phase;
 use super::{Meter, Operation};
 use crate::mapping::{Advice, Mapping, HUGE_BYTES};
 
@@ -16,10 +17,12 @@ const PAGE_BYTES: usize = 4096;
 const LONELY: usize = 0x1000_0000_0000;
 
 /// mmap(2) and munmap(2) of a page.
-pub(super) struct MmapMunmap;
+#[derive(Default)]
+pub(super) struct MmapMunmap(Phase);
 
 impl Operation for MmapMunmap {
     fn once(&mut self, meter: &mut Meter) -> Result<u64> {
+        self.0.step()?;
         meter.start();
         let unmapped = map_page().and_then(unmap_page);
         let cost = meter.stop();
@@ -28,10 +31,12 @@ impl Operation for MmapMunmap {
 }
 
 /// The first write to a page.
-pub(super) struct TouchPage;
+#[derive(Default)]
+pub(super) struct TouchPage(Phase);
 
 impl Operation for TouchPage {
     fn once(&mut self, meter: &mut Meter) -> Result<u64> {
+        self.0.step()?;
         let page = map_page()?;
         meter.start();
         // SAFETY: A writable page that only this function knows.
@@ -59,7 +64,7 @@ fn unmap_page(page: Page) -> Result<()> {
 }
 
 /// The first write to an advised range of the size and alignment of a huge page.
-pub(super) struct TouchHugePage;
+pub(super) struct TouchHugePage(Phase);
 
 impl TouchHugePage {
     /// Makes sure that such a range gets a huge page.
@@ -72,12 +77,13 @@ impl TouchHugePage {
         range.touch_every(HUGE_BYTES);
         let huge_kb = range.smaps("AnonHugePages")?;
         ensure!(huge_kb == 2048, "{huge_kb} kB in huge pages, expected 2048");
-        Ok(Self)
+        Ok(Self(Phase::default()))
     }
 }
 
 impl Operation for TouchHugePage {
     fn once(&mut self, meter: &mut Meter) -> Result<u64> {
+        self.0.step()?;
         let range = advised()?;
         meter.start();
         range.touch_every(HUGE_BYTES);
