@@ -22,7 +22,7 @@ pub(super) struct MmapMunmap(Phase);
 
 impl Operation for MmapMunmap {
     fn once(&mut self, meter: &mut Meter) -> Result<u64> {
-        self.0.step()?;
+        self.0.step();
         meter.start();
         let unmapped = map_page().and_then(unmap_page);
         let cost = meter.stop();
@@ -36,7 +36,7 @@ pub(super) struct TouchPage(Phase);
 
 impl Operation for TouchPage {
     fn once(&mut self, meter: &mut Meter) -> Result<u64> {
-        self.0.step()?;
+        self.0.step();
         let page = map_page()?;
         meter.start();
         // SAFETY: A writable page that only this function knows.
@@ -83,7 +83,7 @@ impl TouchHugePage {
 
 impl Operation for TouchHugePage {
     fn once(&mut self, meter: &mut Meter) -> Result<u64> {
-        self.0.step()?;
+        self.0.step();
         let range = advised()?;
         meter.start();
         range.touch_every(HUGE_BYTES);
