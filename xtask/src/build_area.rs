@@ -21,7 +21,7 @@ const KINDS: &[Kind] = &[
     Kind {
         name: "format",
         fits: |_| true,
-        command: |name| cargo(&["fmt", "--check", "--package", name]),
+        command: |name| cargo(&["fmt", "--check", "--package", name, "--", "--color=never"]),
     },
     Kind {
         name: "lints",

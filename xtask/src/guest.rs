@@ -11,6 +11,7 @@ use xtask::request::Request;
 use crate::payload::Payload;
 use crate::qemu::{Accel, End, Machine};
 use crate::report::Report;
+use crate::run_dir::RunDir;
 
 /// The end of a console that a failure shows.
 const SHOWN_LINES: usize = 5;
@@ -80,12 +81,8 @@ impl Guest {
     }
 
     /// Writes the initramfs of this run; it lives as long as the returned directory.
-    fn machine(
-        &self,
-        payload: &Payload,
-        request: &Request,
-    ) -> Result<(tempfile::TempDir, Machine)> {
-        let dir = tempfile::tempdir().context("cannot make a directory for the run")?;
+    fn machine(&self, payload: &Payload, request: &Request) -> Result<(RunDir, Machine)> {
+        let dir = RunDir::make()?;
         let initramfs = dir.path().join("initramfs");
         let mut bytes = fs::read(&self.initramfs)
             .with_context(|| format!("cannot read {}", self.initramfs.display()))?;

@@ -32,6 +32,7 @@ mod reference;
 mod release;
 mod report;
 mod root;
+mod run_dir;
 mod series;
 mod shims;
 mod source;

@@ -22,7 +22,7 @@ use xtask::protocol::Line;
 use crate::areas::{host, thp};
 use crate::container::wait_until;
 use crate::demo::cast::Cast;
-use crate::demo::role::{FIVE, MARIADB, POSTGRES, REDIS};
+use crate::demo::role::{FIVE, LIMITED, MARIADB, POSTGRES, REDIS};
 use crate::dmesg::KernelLog;
 use crate::port::{say, send};
 use crate::problem::{expect, expect_eq, Outcome, Problem};
@@ -31,7 +31,7 @@ use crate::test::{line, log_is_clean, run_by_name, run_named};
 use crate::values::Values;
 use crate::{module, program, watchdog};
 
-/// A check on the containers of the table.
+/// A check while the containers of the table run.
 type OnStage = fn(&Cast) -> Outcome;
 
 /// Those there are, by the names that the areas give them.
@@ -48,6 +48,9 @@ const ON_STAGE: &[(&str, OnStage)] = &[
         "userland/redis-forks-for-bgsave-in-mode-1",
         redis::forks_for_bgsave,
     ),
+    ("userland/redis-cannot-fork-under-a-limit", |_| {
+        redis::cannot_fork_under_a_limit(&Cast::start(&[&LIMITED])?)
+    }),
     (
         "overcommit/mode-2-refuses-while-mode-1-grants-the-same",
         |cast| commit::is_refused_while_it_is_granted(cast.get(&POSTGRES)?, cast.get(&REDIS)?),
@@ -83,20 +86,25 @@ const ON_STAGE: &[(&str, OnStage)] = &[
         "userland/a-nested-namespace-has-the-policy-of-the-outer-one",
         nested::has_the_policy_of_the_outer_one,
     ),
+    ("host/gets-no-huge-page-at-never-in-10000-faults", |_| {
+        host::gets_no_huge_page_at_never_in_10000_faults()
+    }),
+    ("host/is-not-eligible-at-never", |_| {
+        host::is_not_eligible_at_never()
+    }),
+    (
+        "host/may-change-its-own-settings-while-containers-run",
+        |_| host::may_change_its_own_settings_while_containers_run(),
+    ),
 ];
 
 /// The areas' checks with containers of their own, once those of the table are gone.
 const AFTERWARDS: &[&str] = &[
-    "userland/redis-cannot-fork-under-a-limit",
-    "host/gets-no-huge-page-at-never-in-10000-faults",
-    "host/is-not-eligible-at-never",
     "host/collapses-on-request-as-without-the-module",
     "host/min-free-kbytes-of-the-admin-comes-back",
-    "host/may-change-its-own-settings-while-containers-run",
     "hook/ftrace-enabled-0-is-refused-while-armed",
     "hook/arming-and-loading-are-refused-while-ftrace-enabled-is-0",
-    "hook/first-bytes-are-the-same-before-and-after",
-    "registry/a-dead-namespace-is-gone-within-5-s",
+    "hook/armed-sites-jump-to-stubs-and-are-restored-byte-for-byte",
     "lifecycle/rmmod-with-live-policies-says-in-use-and-changes-nothing",
     "lifecycle/rmmod-succeeds-after-a-forced-disarm",
     "lifecycle/rmmod-succeeds-once-the-containers-are-gone",
@@ -128,10 +136,11 @@ fn play() -> Outcome {
     fs::write(OVERCOMMIT, "0")?;
     let before = Values::read();
     step("load vkernel.ko", || Ok(module::load(&[])?))?;
-    let cast = step("create containers, set policies", || {
-        Ok(Cast::create(&FIVE)?)
-    })?;
-    step("start the programs in them", || Ok(cast.begin()?))?;
+    let cast = step("create five, set policies", || Ok(Cast::create(&FIVE)?))?;
+    for member in cast.members() {
+        let what = format!("start {}", member.role.name);
+        step(&what, || Ok(member.begin()?))?;
+    }
     let during = Values::read();
     let lines = step("look around in each", || table::lines(&cast))?;
     lines.into_iter().for_each(say);
@@ -167,6 +176,20 @@ fn step<T>(name: &str, work: impl FnOnce() -> Result<T, Problem>) -> Result<T, P
     let done = work();
     let seconds = started.elapsed().as_secs_f64();
     let verdict = if done.is_ok() { "done" } else { "FAILED" };
-    say(format!("{name:<31} {verdict} {seconds:>7.1} s"));
+    say(format!("{name:<28} {verdict} {seconds:>7.1} s"));
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test::find;
+
+    #[test]
+    fn each_check_has_the_name_of_one_of_an_area() {
+        let staged = ON_STAGE.iter().map(|(name, _)| *name);
+        for name in staged.chain(AFTERWARDS.iter().copied()) {
+            assert!(find(name).is_some(), "{name}");
+        }
+    }
 }

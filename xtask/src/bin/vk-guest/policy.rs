@@ -79,3 +79,13 @@ pub(crate) fn listed(all: bool) -> Result<Vec<String>> {
 pub(crate) fn is_armed(feature: &str) -> Result<bool> {
     Ok(row("features", "", feature)?.word("armed") == "yes")
 }
+
+/// Returns how many hold the module: one for each policy, and one for each open file.
+///
+/// # Errors
+///
+/// It is not loaded.
+pub(crate) fn references() -> Result<u64> {
+    let text = std::fs::read_to_string("/sys/module/vkernel/refcnt")?;
+    Ok(text.trim().parse()?)
+}

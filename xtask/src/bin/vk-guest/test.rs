@@ -54,19 +54,20 @@ fn puts_module(wanted: Module) -> Outcome {
 }
 
 /// Runs the check `area/name`, with the module as its area expects it.
-pub(crate) fn run_by_name(wanted: &str) {
-    let find = |area: &&&Area| {
-        wanted
-            .strip_prefix(area.name)
-            .is_some_and(|it| it.starts_with('/'))
-    };
-    let area = ALL.iter().find(find);
-    let check = area.and_then(|area| area.checks.iter().find(|it| full_name(area, it) == wanted));
-    let (Some(area), Some(check)) = (area, check) else {
-        run_named(wanted, || fail("no area has this check", "one that has"));
-        return;
-    };
-    run_check(wanted, area, check);
+pub(crate) fn run_by_name(name: &str) {
+    match find(name) {
+        Some((area, check)) => run_check(name, area, check),
+        None => {
+            run_named(name, || fail("no area has this check", "one that has"));
+        }
+    }
+}
+
+/// Returns the check `area/name` and its area.
+pub(crate) fn find(name: &str) -> Option<(&'static Area, &'static Check)> {
+    let checks = |area: &'static Area| area.checks.iter().map(move |check| (area, check));
+    let mut all = ALL.iter().flat_map(|area| checks(area));
+    all.find(|(area, check)| full_name(area, check) == name)
 }
 
 fn full_name(area: &Area, check: &Check) -> String {

@@ -15,8 +15,7 @@ pub(crate) const AREA: Area = Area {
     name: "hook",
     module: Module::Out,
     checks: checks![
-        first_bytes_are_the_same_before_and_after,
-        an_armed_site_jumps_to_a_stub_of_its_own,
+        armed_sites_jump_to_stubs_and_are_restored_byte_for_byte,
         without_a_policy_only_the_lifecycle_hooks_are_in,
         a_feature_is_in_while_it_is_needed_and_linger_s_longer,
         a_feature_goes_out_after_the_last_container_died,

@@ -73,7 +73,7 @@ fn min_free_kbytes_of_the_admin_comes_back() -> Outcome {
     Ok(module::unload()?)
 }
 
-fn may_change_its_own_settings_while_containers_run() -> Outcome {
+pub(crate) fn may_change_its_own_settings_while_containers_run() -> Outcome {
     let container = contained()?;
     let enabled = container.read(THP)?;
     for (path, value) in [(THP, "never"), (THP, "always"), (OVERCOMMIT, "1")] {
@@ -85,7 +85,7 @@ fn may_change_its_own_settings_while_containers_run() -> Outcome {
     Ok(())
 }
 
-fn gets_no_huge_page_at_never_in_10000_faults() -> Outcome {
+pub(crate) fn gets_no_huge_page_at_never_in_10000_faults() -> Outcome {
     let _never = Setting::put(THP, "never")?;
     let container = contained()?;
     let inside = actor::inside(&container, &["map", "16", "touch"])?;
@@ -99,7 +99,7 @@ fn gets_no_huge_page_at_never_in_10000_faults() -> Outcome {
     expect_eq("AnonHugePages", reading.number("anon_huge_kb")?, 0)
 }
 
-fn is_not_eligible_at_never() -> Outcome {
+pub(crate) fn is_not_eligible_at_never() -> Outcome {
     let _never = Setting::put(THP, "never")?;
     let _container = contained()?;
     let reading = actor::on_host(&["map", "16", "huge", "touch"])?;

@@ -19,6 +19,18 @@ pub(crate) struct Member {
     pub(crate) container: Container,
 }
 
+impl Member {
+    /// Lets the program begin, and waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// The runtime refuses, or the program does not become ready.
+    pub(crate) fn begin(&self) -> Result<()> {
+        self.container.begin()?;
+        self.container.wait_for_log(self.role.ready, READY_LIMIT)
+    }
+}
+
 /// Containers that run at the same time.
 pub(crate) struct Cast {
     members: Vec<Member>,
@@ -40,29 +52,14 @@ impl Cast {
         Ok(Self { members })
     }
 
-    /// Lets the programs begin, and waits until all are ready.
-    ///
-    /// # Errors
-    ///
-    /// A runtime refuses, or a program does not become ready.
-    pub(crate) fn begin(&self) -> Result<()> {
-        for member in &self.members {
-            member.container.begin()?;
-        }
-        for Member { role, container } in &self.members {
-            container.wait_for_log(role.ready, READY_LIMIT)?;
-        }
-        Ok(())
-    }
-
     /// Makes containers for these roles and lets them begin.
     ///
     /// # Errors
     ///
-    /// As [`Cast::create`] and [`Cast::begin`].
+    /// As [`Cast::create`] and [`Member::begin`].
     pub(crate) fn start(roles: &[&'static Role]) -> Result<Self> {
         let cast = Self::create(roles)?;
-        cast.begin()?;
+        cast.members.iter().try_for_each(Member::begin)?;
         Ok(cast)
     }
 

@@ -54,8 +54,8 @@ pub(crate) fn is_refused_while_it_is_granted(limited: &Container, generous: &Con
 ///
 /// There is another line, or none.
 pub(crate) fn is_logged_in_the_kernels_words(limited: &Container) -> Outcome {
-    let ours = refusal(&Place::In(limited))?;
-    let kernels = refusal(&Place::Host)?;
+    let ours = refusal(&Place::In(limited), LARGE_MIB)?;
+    let kernels = refusal(&Place::Host, TOO_LARGE_MIB)?;
     expect_eq(
         "the line",
         without_numbers(&ours),
@@ -64,9 +64,9 @@ pub(crate) fn is_logged_in_the_kernels_words(limited: &Container) -> Outcome {
 }
 
 /// Lets a mapping be refused in `place` and returns the kernel's line about it.
-fn refusal(place: &Place<'_>) -> Result<String, Problem> {
+fn refusal(place: &Place<'_>, mib: &str) -> Result<String, Problem> {
     let log = KernelLog::from_now()?;
-    let said = place.act(&["map", TOO_LARGE_MIB])?;
+    let said = place.act(&["map", mib])?;
     expect_eq("the mapping", said.word("map"), Some("ENOMEM"))?;
     let lines = log.lines()?;
     let line = lines.into_iter().find(|line| line.contains(REFUSAL));

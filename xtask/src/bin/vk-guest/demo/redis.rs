@@ -9,7 +9,7 @@ use crate::demo::cast::Cast;
 use crate::demo::role::{LIMITED, PLAIN, REDIS};
 use crate::problem::{expect, expect_contains, expect_eq, Outcome};
 use crate::program;
-use crate::setting::Setting;
+use crate::setting::{Setting, OVERCOMMIT};
 
 /// What redis prints at its start when a fork of its could be refused.
 pub(crate) const WARNING: &str = "WARNING Memory overcommit must be enabled!";
@@ -107,6 +107,8 @@ pub(crate) fn warns_without_a_policy(cast: &Cast) -> Outcome {
 /// With overcommit 1 a fork of the whole data set is granted.
 pub(crate) fn forks_for_bgsave(cast: &Cast) -> Outcome {
     let redis = Redis::of(cast.get(&REDIS)?);
+    let mode = redis.container.read(OVERCOMMIT)?;
+    expect_eq("the mode inside", mode.as_str(), "1")?;
     redis.fill()?;
     redis.saves()
 }

@@ -63,12 +63,16 @@ const THRIFTY_REDIS_SERVER: &[&str] = &[
 /// What redis says once it serves.
 const REDIS_READY: &str = "Ready to accept connections";
 
-/// Wants to fork a large data set, and no huge pages.
+/// Wants to fork a large data set, and no huge pages. Its limit would refuse that in mode 2.
 pub(crate) static REDIS: Role = Role {
     name: "redis",
     runtime: Runtime::Crun,
     argv: REDIS_SERVER,
-    policy: &["vm.overcommit_memory=1", "thp_enabled=never"],
+    policy: &[
+        "vm.overcommit_memory=1",
+        "vm.overcommit_kbytes=98304",
+        "thp_enabled=never",
+    ],
     memory_max_bytes: 512 << 20,
     stack_bytes: 1 << 20,
     capabilities: &[],
