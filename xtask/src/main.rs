@@ -24,6 +24,7 @@ mod kernel;
 mod ktap;
 mod kunit;
 mod lab;
+mod leaves;
 mod module;
 mod payload;
 mod qemu;

@@ -11,7 +11,7 @@ use crate::kernel::Variant;
 use crate::lab::Lab;
 use crate::payload::Payload;
 use crate::report::Report;
-use crate::{check, kunit, torture};
+use crate::{check, kunit, leaves, torture};
 
 /// How long the guest may take for all its areas.
 const GUEST_LIMIT: Duration = Duration::from_secs(1800);
@@ -109,7 +109,13 @@ fn run_booted(areas: &[(&str, Place)], wanted: &Wanted<'_>, report: &mut Report)
     let mut payload = lab.payload()?;
     if !with_module.is_empty() {
         match lab.add_module(&mut payload, wanted.kernel) {
-            Ok(()) => guest.extend(with_module),
+            Ok(()) => {
+                let is_wanted = wanted.only.is_none_or(|part| leaves::NAME.contains(part));
+                if is_wanted && with_module.iter().any(|area| area == "fit") {
+                    leaves::check(report);
+                }
+                guest.extend(with_module);
+            }
             Err(error) => with_module.iter().for_each(|area| {
                 let why = format!("{error:#}, expected the module to build");
                 report.failed(format!("{area}/module"), why);
