@@ -11,13 +11,18 @@ pub enum ParseError {
         /// The words it could have been.
         expected: &'static str,
     },
+    /// The text of a switch is neither 0 nor 1.
+    NotASwitch,
+    /// The number has more than 64 bits.
+    OutOfRange,
 }
 
 impl ParseError {
     /// Returns the kernel's number for the error, negative as `kernel::error::Error` has it.
     pub const fn to_errno(self) -> i32 {
         match self {
-            Self::UnknownWord { .. } => -22, // EINVAL
+            Self::UnknownWord { .. } | Self::NotASwitch => -22, // EINVAL
+            Self::OutOfRange => -34,                            // ERANGE
         }
     }
 }
@@ -26,6 +31,8 @@ impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownWord { expected } => write!(f, "not a THP policy, expected {expected}"),
+            Self::NotASwitch => f.write_str("not a switch, expected 0 or 1"),
+            Self::OutOfRange => f.write_str("not a switch: the number exceeds 64 bits"),
         }
     }
 }

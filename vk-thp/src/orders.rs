@@ -23,7 +23,7 @@ bitflags::bitflags! {
     impl Orders: u64 {
         /// The order that one PMD entry maps.
         const PMD = 1 << PMD_ORDER;
-        // Every other order is a member too; only this one has a policy, hence a name.
+        // Every other order is a member too.
         const _ = !0;
     }
 }

@@ -1,6 +1,128 @@
-//! The text of the `enabled` files, both ways.
+//! The text of the files, both ways.
 
-use vk_thp::{Enabled, OrderMode, ParseError};
+use vk_thp::{Defrag, Enabled, OrderMode, ParseError, Switch};
+
+/// What a file with `words` shows while `active` is in force.
+fn shown(words: &[&str], active: &str) -> String {
+    let marked = words.iter().map(|&word| {
+        if word == active {
+            format!("[{word}]")
+        } else {
+            word.to_owned()
+        }
+    });
+    marked.collect::<Vec<_>>().join(" ") + "\n"
+}
+
+/// Tests one file: its words in order, its reader, and for each mode the word and the text shown.
+macro_rules! file {
+    ($name:ident, $mode:ty, [$($word:literal),+]) => {
+        #[test]
+        fn $name() {
+            let words = [$($word),+];
+            assert_eq!(<$mode>::ALL.map(|mode| mode.as_str()), words);
+            for mode in <$mode>::ALL {
+                assert_eq!(mode.sysfs_text(), shown(&words, mode.as_str()));
+                assert_eq!(mode.to_string(), mode.as_str());
+                assert_eq!(<$mode>::from_raw(mode as _), Some(mode));
+                let word = mode.as_str();
+                for text in [word.to_owned(), format!("{word}\n"), format!("{word}\0x")] {
+                    assert_eq!(<$mode>::from_sysfs(text.as_bytes()), Ok(mode));
+                }
+                let refused = ["{}\n\n", " {}", "{} ", "x{}", "{}x", "[{}]", "{}\r\n"];
+                for form in refused {
+                    let text = form.replace("{}", word);
+                    assert!(<$mode>::from_sysfs(text.as_bytes()).is_err());
+                }
+                assert!(<$mode>::from_sysfs(word.to_uppercase().as_bytes()).is_err());
+                assert!(<$mode>::from_sysfs(mode.sysfs_text().as_bytes()).is_err());
+            }
+            assert!(<$mode>::from_sysfs(b"").is_err());
+            assert!(<$mode>::from_sysfs(b"\n").is_err());
+            let error = <$mode>::from_sysfs(b"sometimes").unwrap_err();
+            assert!(words.iter().all(|word| error.to_string().contains(word)));
+            assert_eq!(error.to_errno(), -22);
+        }
+    };
+}
+
+file!(enabled, Enabled, ["always", "madvise", "never"]);
+file!(
+    enabled_of_one_size,
+    OrderMode,
+    ["always", "inherit", "madvise", "never"]
+);
+file!(
+    defrag,
+    Defrag,
+    ["always", "defer", "defer+madvise", "madvise", "never"]
+);
+#[test]
+fn a_switch_is_a_number_of_base_ten() {
+    let taken: [(&[u8], Switch); 8] = [
+        (b"0", Switch::Off),
+        (b"1", Switch::On),
+        (b"0\n", Switch::Off),
+        (b"1\n", Switch::On),
+        (b"+1\n", Switch::On),
+        (b"0000000000000000000000000000001", Switch::On),
+        (b"1\0 2", Switch::On),
+        (b"1\n\0\n", Switch::On),
+    ];
+    for (text, switch) in taken {
+        assert_eq!(Switch::from_sysfs(text), Ok(switch));
+    }
+    let refused: [&[u8]; 16] = [
+        b"",
+        b"\n",
+        b"\0",
+        b"+",
+        b"-0",
+        b"++1",
+        b"+ 1",
+        b" 1",
+        b"1 ",
+        b"1\n\n",
+        b"2",
+        b"0x1",
+        b"on",
+        b"1x",
+        b"18446744073709551615",
+        b"\n1",
+    ];
+    for text in refused {
+        let error = Switch::from_sysfs(text).unwrap_err();
+        assert_eq!(error, ParseError::NotASwitch);
+        assert_eq!(error.to_errno(), -22);
+    }
+    // The kernel finds out about the size first, and about the letter afterwards.
+    let too_large: [&[u8]; 3] = [
+        b"18446744073709551616",
+        b"99999999999999999999x",
+        b"+00184467440737095516160\n",
+    ];
+    for text in too_large {
+        let error = Switch::from_sysfs(text).unwrap_err();
+        assert_eq!(error, ParseError::OutOfRange);
+        assert_eq!(error.to_errno(), -34);
+    }
+}
+
+#[test]
+fn a_switch_shows_its_digit() {
+    assert_eq!(Switch::Off.sysfs_text(), "0\n");
+    assert_eq!(Switch::On.sysfs_text(), "1\n");
+    for switch in Switch::ALL {
+        assert_eq!(Switch::from_raw(switch as u8), Some(switch));
+        assert_eq!(
+            Switch::from_sysfs(switch.sysfs_text().as_bytes()),
+            Ok(switch)
+        );
+        assert_eq!(switch.to_string(), switch.as_str());
+        assert_eq!(switch.is_on(), switch == Switch::On);
+    }
+    assert_eq!(Switch::from_raw(2), None);
+}
 
 #[test]
 fn reads_the_words_of_enabled() {
