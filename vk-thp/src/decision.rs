@@ -13,6 +13,7 @@ use crate::{Asker, Enabled, Orders, VmaFlags};
 /// - [`Asker::ForcedCollapse`] gets what it asked for, as no `enabled` file governs it.
 /// - [`VmaFlags::NOHUGEPAGE`], `prctl(PR_SET_THP_DISABLE)`, alignment and size are left to the
 ///   kernel's `__thp_vma_allowable_orders()`, which must be asked afterwards with the result.
+///   [`Policy::allowable`](crate::Policy::allowable) knows the first two as well.
 /// - Only for **anonymous** VMAs. shmem has `shmem_enabled`, a device's huge faults have no knob,
 ///   and both come through the same kernel function: let them pass.
 ///
