@@ -1,6 +1,8 @@
 //! The text of the files, both ways.
 
-use vk_thp::{Defrag, Enabled, OrderMode, ParseError, Switch};
+use vk_thp::{
+    Defrag, Enabled, OrderMode, ParseError, ShmemEnabled, ShmemOrderMode, Switch, TmpfsHuge,
+};
 
 /// What a file with `words` shows while `active` is in force.
 fn shown(words: &[&str], active: &str) -> String {
@@ -57,6 +59,52 @@ file!(
     Defrag,
     ["always", "defer", "defer+madvise", "madvise", "never"]
 );
+file!(
+    shmem_enabled,
+    ShmemEnabled,
+    ["always", "within_size", "advise", "never", "deny", "force"]
+);
+file!(
+    shmem_enabled_of_one_size,
+    ShmemOrderMode,
+    ["always", "inherit", "within_size", "advise", "never"]
+);
+
+#[test]
+fn shmem_enabled_takes_fifteen_bytes_and_the_newline_before_the_nul() {
+    let read = ShmemEnabled::from_sysfs;
+    // sysfs_streq() would take this one.
+    assert!(read(b"never\n\0").is_err());
+    assert!(Enabled::from_sysfs(b"never\n\0").is_ok());
+    assert_eq!(read(b"never\0\n"), Ok(ShmemEnabled::Never));
+    assert_eq!(read(b"never\0garbage\n!"), Ok(ShmemEnabled::Never));
+    assert!(read(b"never\0garbage!!!").is_err());
+    assert!(Enabled::from_sysfs(b"never\0garbage!!!").is_ok());
+}
+
+#[test]
+fn shmem_has_the_kernels_numbers() {
+    use ShmemEnabled::{Advise, Always, Deny, Force, Never, WithinSize};
+    for (raw, mode) in [
+        (0, Never),
+        (1, Always),
+        (2, WithinSize),
+        (3, Advise),
+        (-1, Deny),
+        (-2, Force),
+    ] {
+        assert_eq!(ShmemEnabled::from_raw(raw), Some(mode));
+    }
+    assert_eq!(ShmemEnabled::from_raw(-3), None);
+    assert_eq!(ShmemEnabled::from_raw(4), None);
+    for huge in TmpfsHuge::ALL {
+        assert_eq!(TmpfsHuge::from_raw(huge as u8), Some(huge));
+    }
+    assert_eq!(TmpfsHuge::from_raw(4), None);
+    assert_eq!(Defrag::from_raw(5), None);
+    assert_eq!(ShmemOrderMode::from_raw(5), None);
+}
+
 #[test]
 fn a_switch_is_a_number_of_base_ten() {
     let taken: [(&[u8], Switch); 8] = [
