@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the kernel, or C with the kernel's types, answers to the questions that the crates answer. */
+#include <linux/gfp.h>
+#include <linux/kstrtox.h>
 #include <linux/mm.h>
 #include <linux/string.h>
 #include <linux/sysctl.h>
@@ -38,6 +40,36 @@ int vk_kunit_proc_ulong(unsigned long *value, unsigned long min, unsigned long m
 bool vk_kunit_sysfs_streq(const char *one, const char *other)
 {
 	return sysfs_streq(one, other);
+}
+
+int vk_kunit_kstrtoul(const char *text, unsigned long *value)
+{
+	return kstrtoul(text, 10, value);
+}
+
+unsigned int vk_kunit_gfp_transhuge(void)
+{
+	return (__force unsigned int)GFP_TRANSHUGE;
+}
+
+unsigned int vk_kunit_gfp_transhuge_light(void)
+{
+	return (__force unsigned int)GFP_TRANSHUGE_LIGHT;
+}
+
+unsigned int vk_kunit_gfp_direct_reclaim(void)
+{
+	return (__force unsigned int)__GFP_DIRECT_RECLAIM;
+}
+
+unsigned int vk_kunit_gfp_kswapd_reclaim(void)
+{
+	return (__force unsigned int)__GFP_KSWAPD_RECLAIM;
+}
+
+unsigned int vk_kunit_gfp_noretry(void)
+{
+	return (__force unsigned int)__GFP_NORETRY;
 }
 
 unsigned long vk_kunit_commit_limit(int ratio, unsigned long kbytes, unsigned long ram,

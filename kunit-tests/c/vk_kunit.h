@@ -49,6 +49,14 @@ int vk_kunit_proc_int(int *value, int min, int max, int write, void *buffer, uns
 int vk_kunit_proc_ulong(unsigned long *value, unsigned long min, unsigned long max, int write,
 			void *buffer, unsigned long *len, long long *pos);
 bool vk_kunit_sysfs_streq(const char *one, const char *other);
+/* kstrtoul() with base 10. */
+int vk_kunit_kstrtoul(const char *text, unsigned long *value);
+/* GFP_TRANSHUGE and GFP_TRANSHUGE_LIGHT, and __GFP_*, in this build. */
+unsigned int vk_kunit_gfp_transhuge(void);
+unsigned int vk_kunit_gfp_transhuge_light(void);
+unsigned int vk_kunit_gfp_direct_reclaim(void);
+unsigned int vk_kunit_gfp_kswapd_reclaim(void);
+unsigned int vk_kunit_gfp_noretry(void);
 /*
  * The sums of vm_commit_limit() and __vm_enough_memory() in mm/util.c, in pages and with C's
  * conversions; the reserves of mode 2, and what mode 0 lets pass.

@@ -43,6 +43,12 @@ extern "C" {
         pos: *mut i64,
     ) -> c_int;
     fn vk_kunit_sysfs_streq(one: *const c_char, other: *const c_char) -> bool;
+    fn vk_kunit_kstrtoul(text: *const c_char, value: *mut c_ulong) -> c_int;
+    fn vk_kunit_gfp_transhuge() -> c_uint;
+    fn vk_kunit_gfp_transhuge_light() -> c_uint;
+    fn vk_kunit_gfp_direct_reclaim() -> c_uint;
+    fn vk_kunit_gfp_kswapd_reclaim() -> c_uint;
+    fn vk_kunit_gfp_noretry() -> c_uint;
     fn vk_kunit_commit_limit(
         ratio: c_int,
         kbytes: c_ulong,
@@ -241,6 +247,50 @@ pub fn proc_ulong(
 pub fn sysfs_streq(one: &CStr, other: &CStr) -> bool {
     // SAFETY: Both outlive the call.
     unsafe { vk_kunit_sysfs_streq(one.as_ptr(), other.as_ptr()) }
+}
+
+/// Asks `kstrtoul()` for a number of base ten; what follows a NUL is not looked at.
+///
+/// # Errors
+///
+/// Its negative errno; `-EINVAL` also without a NUL.
+pub fn kstrtoul(text: &[u8]) -> Result<u64, i32> {
+    const EINVAL: i32 = 22;
+    let text = CStr::from_bytes_until_nul(text).map_err(|_| -EINVAL)?;
+    let mut value = 0;
+    // SAFETY: Both outlive the call.
+    errno(unsafe { vk_kunit_kstrtoul(text.as_ptr(), &mut value) })?;
+    Ok(value)
+}
+
+/// Returns this kernel's `GFP_TRANSHUGE`.
+pub fn gfp_transhuge() -> u32 {
+    // SAFETY: Any context.
+    unsafe { vk_kunit_gfp_transhuge() }
+}
+
+/// Returns this kernel's `GFP_TRANSHUGE_LIGHT`.
+pub fn gfp_transhuge_light() -> u32 {
+    // SAFETY: Any context.
+    unsafe { vk_kunit_gfp_transhuge_light() }
+}
+
+/// Returns this kernel's `__GFP_DIRECT_RECLAIM`.
+pub fn gfp_direct_reclaim() -> u32 {
+    // SAFETY: Any context.
+    unsafe { vk_kunit_gfp_direct_reclaim() }
+}
+
+/// Returns this kernel's `__GFP_KSWAPD_RECLAIM`.
+pub fn gfp_kswapd_reclaim() -> u32 {
+    // SAFETY: Any context.
+    unsafe { vk_kunit_gfp_kswapd_reclaim() }
+}
+
+/// Returns this kernel's `__GFP_NORETRY`.
+pub fn gfp_noretry() -> u32 {
+    // SAFETY: Any context.
+    unsafe { vk_kunit_gfp_noretry() }
 }
 
 /// Tells whether the kernel's `VM_HUGEPAGE` is among `vm_flags`.
