@@ -388,7 +388,7 @@ mod generated {
             match self.policy.mode {
                 Mode::Always => true,
                 Mode::Heuristic => kunit::fits(pages, memory.ram_pages, memory.swap_pages),
-                Mode::Never => self.committed_pages < self.kernels_allowed(),
+                Mode::Never => self.committed_pages.max(0) < self.kernels_allowed(),
             }
         }
     }

@@ -7,8 +7,8 @@ const GROWTH_DIVISOR: u64 = 32;
 
 /// Admits or refuses `request` as `__vm_enough_memory()` in mm/util.c would.
 ///
-/// `committed_pages` is the sum of all charges with this one already in it; modes 0 and 1 do not
-/// look at it. Mode 0 takes the container's RAM and swap, limited by its memory cgroup, for the
+/// `committed_pages` is the sum of all charges with this one already in it, and counts as none if
+/// it is negative; modes 0 and 1 do not look at it. Mode 0 takes the container's RAM and swap, limited by its memory cgroup, for the
 /// machine's: a mapping that the cgroup could never hold is refused.
 ///
 /// # Errors
@@ -48,7 +48,8 @@ pub fn judge(
         Mode::Heuristic => judge_heuristic(memory, request),
         Mode::Never => {
             let allowed_pages = allowed_pages(policy, memory, reserves, request);
-            judge_strict(allowed_pages, committed_pages)
+            // `percpu_counter_read_positive()`: a sum below zero is one that is not settled yet.
+            judge_strict(allowed_pages, committed_pages.max(0))
         }
     }
 }

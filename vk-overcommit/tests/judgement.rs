@@ -146,6 +146,27 @@ fn mode_2_refuses_everybody_but_nobody_wraps_when_reserves_exceed_the_limit() {
 }
 
 #[test]
+fn mode_2_takes_a_sum_below_zero_for_none() {
+    // percpu_counter_read_positive() reads it so, and less than nothing is no room.
+    let strict = policy(Mode::Never);
+    let bare = Memory {
+        swap_pages: 0,
+        ..MEMORY
+    };
+    let user = Request {
+        cap_sys_admin: false,
+        ..ROOT
+    };
+    let greedy = Reserves {
+        admin_pages: 1_001,
+        ..RESERVES
+    };
+    assert_eq!(allowed_pages(&strict, &bare, &greedy, &user), -1);
+    assert!(judge(&strict, &bare, &greedy, &user, -1_000).is_err());
+    assert!(judge(&strict, &bare, &greedy, &ROOT, -1_000).is_ok());
+}
+
+#[test]
 fn refusals_are_enomem_and_say_the_numbers() {
     let larger = Refusal::LargerThanMemory { memory_pages: 7 };
     let above = Refusal::AboveLimit {

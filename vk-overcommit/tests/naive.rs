@@ -58,7 +58,7 @@ impl Kernel {
                 .wrapping_add(self.total_swap_pages as u64);
             return self.pages as u64 <= total;
         }
-        self.vm_committed_as < self.allowed()
+        self.vm_committed_as.max(0) < self.allowed()
     }
 
     fn policy(&self) -> Policy {
