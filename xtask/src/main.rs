@@ -13,6 +13,7 @@ mod cli;
 mod command;
 mod cpio;
 mod demo;
+mod formula;
 mod guest;
 mod hookcheck;
 mod host;
