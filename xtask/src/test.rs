@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::{bail, Result};
 use xtask::request::Request;
 
-use crate::cache::Cache;
 use crate::kernel::Variant;
 use crate::lab::Lab;
 use crate::payload::Payload;
@@ -71,13 +70,16 @@ pub(crate) struct Wanted<'a> {
 pub(crate) fn run(wanted: &Wanted<'_>) -> Result<ExitCode> {
     let areas = wanted_areas(wanted.areas)?;
     let mut report = Report::default();
+    // Some checks of the area `build` look at the kernel and its source too, where they are.
+    let lab = Lab::prepare()?;
+    lab.kdir()?;
     let (host, booted): (Vec<_>, Vec<_>) =
         areas.iter().partition(|(_, place)| *place == Place::Host);
     if !host.is_empty() {
-        check::area(&Cache::find()?, wanted.only, &mut report)?;
+        check::area(&lab.cache, wanted.only, &mut report)?;
     }
     if !booted.is_empty() {
-        run_booted(&booted, wanted, &mut report)?;
+        run_booted(&lab, &booted, wanted, &mut report)?;
     }
     Ok(report.close())
 }
@@ -93,8 +95,12 @@ fn wanted_areas(wanted: &[String]) -> Result<Vec<(&'static str, Place)>> {
     Ok(areas)
 }
 
-fn run_booted(areas: &[(&str, Place)], wanted: &Wanted<'_>, report: &mut Report) -> Result<()> {
-    let lab = Lab::prepare()?;
+fn run_booted(
+    lab: &Lab,
+    areas: &[(&str, Place)],
+    wanted: &Wanted<'_>,
+    report: &mut Report,
+) -> Result<()> {
     let in_place = |place: Place| {
         let areas = areas.iter().filter(move |(_, its)| *its == place);
         areas
@@ -102,7 +108,7 @@ fn run_booted(areas: &[(&str, Place)], wanted: &Wanted<'_>, report: &mut Report)
             .collect::<Vec<_>>()
     };
     if !in_place(Place::Kunit).is_empty() {
-        kunit::run(&lab, KUNIT_LIMIT, report)?;
+        kunit::run(lab, KUNIT_LIMIT, report)?;
     }
     let mut guest = in_place(Place::Guest);
     let with_module = in_place(Place::Module);
@@ -123,10 +129,10 @@ fn run_booted(areas: &[(&str, Place)], wanted: &Wanted<'_>, report: &mut Report)
         }
     }
     if !guest.is_empty() {
-        run_guest(&lab, &payload, guest, wanted, report)?;
+        run_guest(lab, &payload, guest, wanted, report)?;
     }
     if !in_place(Place::Debug).is_empty() {
-        torture::short(&lab, report)?;
+        torture::short(lab, report)?;
     }
     Ok(())
 }
