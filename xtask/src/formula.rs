@@ -86,9 +86,10 @@ fn compare(step: &Step, cache: &Cache, root: &Root, source: &Path) -> Result<Opt
     for _ in 0..CASES / BATCH {
         let cases: Vec<_> = (0..BATCH).map(|_| Case::any(&mut random)).collect();
         let answers = ask(step, root, dir, &cases)?;
-        let both = cases.iter().zip(answers);
-        if let Some(difference) = both.filter_map(|(case, c)| differs(case, c)).next() {
-            return Ok(Some(difference));
+        let mut both = cases.iter().zip(answers);
+        let difference = both.find_map(|(case, kernels)| differs(case, kernels));
+        if difference.is_some() {
+            return Ok(difference);
         }
     }
     Ok(None)
