@@ -13,6 +13,8 @@ const FILES: &[&str] = &[
     "/proc/sys/vm/swappiness",
     "/proc/sys/kernel/ftrace_enabled",
     "/sys/kernel/mm/transparent_hugepage/enabled",
+    // The gate is a bit behind this one.
+    "/sys/kernel/mm/transparent_hugepage/hugepages-2048kB/enabled",
     "/sys/kernel/mm/transparent_hugepage/defrag",
     "/sys/kernel/mm/transparent_hugepage/shmem_enabled",
     "/sys/kernel/mm/transparent_hugepage/use_zero_page",

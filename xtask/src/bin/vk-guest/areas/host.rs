@@ -70,6 +70,16 @@ fn min_free_kbytes_of_the_admin_comes_back() -> Outcome {
     container.stop()?;
     device::ask("disarm", "", &[("force", "1")])?.accepted()?;
     expect_eq(MIN_FREE, read(MIN_FREE)?.as_str(), "12345")?;
+    module::unload()?;
+
+    let container = contained()?;
+    let raised = read(MIN_FREE)?;
+    expect(raised != "12345", &raised, "more while the gate is open")?;
+    let _meanwhile = Setting::put(MIN_FREE, "23456")?;
+    container.stop()?;
+    device::ask("disarm", "", &[("force", "1")])?.accepted()?;
+    let after = read(MIN_FREE)?;
+    expect_eq("what was set meanwhile", after.as_str(), "23456")?;
     Ok(module::unload()?)
 }
 
