@@ -7,7 +7,9 @@ use crate::area::{checks, Area, Module};
 use crate::container::{Container, Runtime};
 use crate::meminfo;
 use crate::nested::Nested;
-use crate::problem::{expect, expect_eq, Outcome};
+use crate::oci::Spec;
+use crate::pairs::Pairs;
+use crate::problem::{expect, expect_contains, expect_eq, Outcome};
 use crate::setting::{read, Setting, OVERCOMMIT, THP};
 
 /// The area.
@@ -28,13 +30,15 @@ pub(crate) const AREA: Area = Area {
 
 const MEMINFO: &str = "/proc/meminfo";
 
+const LIMITED: Pairs<'static> = &[
+    ("vm.overcommit_memory", "2"),
+    ("vm.overcommit_kbytes", "98304"),
+    ("thp_enabled", "never"),
+];
+
 fn limited() -> Result<Container> {
     let container = Container::start(Runtime::Crun, "limited", &["sleep", "10000"])?;
-    container.set(&[
-        ("vm.overcommit_memory", "2"),
-        ("vm.overcommit_kbytes", "98304"),
-        ("thp_enabled", "never"),
-    ])?;
+    container.set(LIMITED)?;
     Ok(container)
 }
 
@@ -100,11 +104,18 @@ fn the_thp_file_of_the_host_has_the_hosts() -> Outcome {
 
 fn the_thp_file_is_not_writable_from_inside() -> Outcome {
     let host = read(THP)?;
-    let container = limited()?;
     // The runtime mounts /sys read-only; a process with the right to may mount its own.
-    let script = format!("printf always >{THP}");
+    let spec = Spec::new("limited", &["sleep", "10000"]).capability("CAP_SYS_ADMIN");
+    let container = Container::create(Runtime::Crun, spec)?;
+    container.set(LIMITED)?;
+    container.begin()?;
+    let its = THP.replace("/sys/", "/tmp/sys/");
+    let script =
+        format!("mkdir /tmp/sys && mount -t sysfs sysfs /tmp/sys && echo always | tee {its}");
     let output = container.exec(&["sh", "-c", &script])?;
     expect(output.status != 0, "the write succeeded", "a refusal")?;
+    expect_contains("the refusal", &output.stderr, "not permitted")?;
+    expect_contains("the refusal", &output.stderr, "tee")?;
     expect_eq("the host's word", read(THP)?, host)?;
     expect_eq(
         "the word inside",
@@ -115,11 +126,7 @@ fn the_thp_file_is_not_writable_from_inside() -> Outcome {
 
 fn a_nested_namespace_reads_what_the_outer_one_reads() -> Outcome {
     let nested = Nested::start("nested")?;
-    nested.outer.set(&[
-        ("vm.overcommit_memory", "2"),
-        ("vm.overcommit_kbytes", "98304"),
-        ("thp_enabled", "never"),
-    ])?;
+    nested.outer.set(LIMITED)?;
     for path in [OVERCOMMIT, THP] {
         expect_eq(path, nested.read(path)?, nested.outer.read(path)?)?;
     }
