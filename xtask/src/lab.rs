@@ -76,7 +76,7 @@ impl Lab {
             },
             disk: image.disk,
             accel,
-            append: "quiet loglevel=5".to_owned(),
+            append: "quiet loglevel=5 no_timer_check".to_owned(),
         })
     }
 
