@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use rustix::mm::MapFlags;
 
 use crate::container::Container;
+use crate::khugepaged;
 use crate::mapping::{Advice, Mapping, HUGE_BYTES};
 use crate::program;
 
@@ -75,13 +76,6 @@ pub(crate) fn inside(container: &Container, words: &[&str]) -> Result<Reading> {
 /// An actor of the host that stays; it is ended when it is let go.
 pub(crate) struct Held(std::process::Child);
 
-impl Held {
-    /// Returns its process.
-    pub(crate) fn pid(&self) -> u32 {
-        self.0.id()
-    }
-}
-
 impl Drop for Held {
     fn drop(&mut self) {
         // Of a process that has ended, both say so; that is what is wanted.
@@ -135,7 +129,7 @@ fn act(words: &[&str]) -> Result<()> {
         ["faults", count] => faults(count.parse().context("no count")?),
         ["collapse", mib] => collapse(mebibytes(mib)?),
         ["write", path, value] => writes(path, value),
-        _ => bail!("words: map MIB [touch|huge|nohuge|noreserve|wait|hold]..., faults N, collapse MIB, write PATH VALUE"),
+        _ => bail!("words: map MIB [touch|huge|nohuge|noreserve|enlist|wait|hold]..., faults N, collapse MIB, write PATH VALUE"),
     }
 }
 
@@ -155,13 +149,19 @@ fn map(bytes: usize, options: &[&str]) -> Result<()> {
             "touch" => touches(&mapping)?,
             "huge" => mapping.advise(Advice::Huge)?,
             "nohuge" => mapping.advise(Advice::NoHuge)?,
+            "enlist" => enlists()?,
             "wait" => waits()?,
-            "hold" => hold()?,
+            "hold" => hold(),
             "noreserve" => {}
             other => bail!("no option {other}"),
         }
     }
     Ok(())
+}
+
+fn enlists() -> Result<()> {
+    khugepaged::enlist()?;
+    says(&[("enlisted", "yes")])
 }
 
 fn touches(mapping: &Mapping) -> Result<()> {
@@ -202,22 +202,16 @@ fn collapse(bytes: usize) -> Result<()> {
     says(&[("collapse", &result), ("anon_huge_kb", &huge)])
 }
 
-/// Stays, and makes itself known to khugepaged: a process gets on its list when it advises a range
-/// that has pages (`madvise_update_vma()`), if its policy allows huge pages there at that time.
 /// Waits for a line from who started it.
 fn waits() -> Result<()> {
     let read = std::io::stdin().read_line(&mut String::new());
     read.map(|_| ()).context("cannot read the line to wait for")
 }
 
-fn hold() -> Result<()> {
+/// Stays, until somebody ends it.
+fn hold() -> ! {
     loop {
-        thread::sleep(Duration::from_millis(200));
-        if let Ok(range) = Mapping::new(HUGE_BYTES, MapFlags::NORESERVE) {
-            range.advise(Advice::NoHuge)?;
-            range.touch_every(HUGE_BYTES);
-            range.advise(Advice::Huge)?;
-        }
+        thread::sleep(Duration::from_secs(1000));
     }
 }
 

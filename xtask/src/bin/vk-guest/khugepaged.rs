@@ -4,8 +4,10 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{ensure, Context, Result};
+use rustix::mm::MapFlags;
 
 use crate::container::wait_until;
+use crate::mapping::{Advice, Mapping, HUGE_BYTES};
 use crate::setting::{read, Setting};
 
 /// How long it rests between scans.
@@ -34,6 +36,24 @@ pub(crate) fn hurry() -> Result<[Setting; 3]> {
         Setting::put(ALLOC_SLEEP, "10")?,
         Setting::put(PAGES, "65536")?,
     ])
+}
+
+/// Puts this process on its list: the first fault of a huge page does (`khugepaged_enter_vma()`).
+///
+/// A process stays on the list to its end, whatever policy it comes to have: with every scan
+/// khugepaged asks again. One that never had a huge page, and advised none where its policy allowed
+/// them, is not on it, and khugepaged asks nobody about it.
+///
+/// # Errors
+///
+/// Its policy allows no huge page now.
+pub(crate) fn enlist() -> Result<()> {
+    let mapping = Mapping::new(HUGE_BYTES, MapFlags::empty())?;
+    mapping.advise(Advice::Huge)?;
+    mapping.touch_every(HUGE_BYTES);
+    let huge_kb = mapping.smaps("AnonHugePages")?;
+    ensure!(huge_kb > 0, "no huge page, so not on khugepaged's list");
+    Ok(())
 }
 
 /// Waits until it has gone through all processes `count` times more.

@@ -1,7 +1,9 @@
 //! The registry: each pid namespace is known from its birth to its end, and whose policy applies.
 
+mod holder;
 mod life;
 mod nesting;
+mod pair;
 mod subjects;
 
 use crate::area::{checks, Area, Module};

@@ -1,12 +1,11 @@
 //! Huge pages: each container has those that its own word gives it, whatever the host's word is.
 
-use std::time::Duration;
-
 use anyhow::Result;
 
 use crate::actor::{self, Reading};
 use crate::area::{checks, Area, Module};
 use crate::container::{Container, Runtime};
+use crate::demo::place::Place;
 use crate::demo::scan;
 use crate::khugepaged;
 use crate::problem::{expect, expect_eq, Outcome};
@@ -30,9 +29,6 @@ pub(crate) const AREA: Area = Area {
         containers_with_opposite_words_run_side_by_side,
     ],
 };
-
-/// How long khugepaged may take to come by.
-const SCAN_LIMIT: Duration = Duration::from_secs(60);
 
 fn contained(name: &str, word: &str) -> Result<Container> {
     let container = Container::start(Runtime::Crun, name, &["sleep", "10000"])?;
@@ -127,30 +123,23 @@ fn a_container_without_a_word_has_the_hosts() -> Outcome {
     has_huge_pages(&touched(&plain)?)
 }
 
-/// A container that touched a range while it had no huge pages, and holds it.
-fn scanned(name: &str) -> Result<Container> {
-    let words = actor::command(&["map", "16", "huge", "touch", "hold"]);
-    let spec = crate::oci::Spec::new(name, &words);
-    let container = Container::create(Runtime::Crun, spec)?;
-    container.set(&[("thp_enabled", "never")])?;
-    container.begin()?;
-    container.wait_for_log("eligible", SCAN_LIMIT)?;
-    Ok(container)
-}
-
+/// Both processes are on khugepaged's list when one of them comes under `never`.
 fn khugepaged_leaves_a_container_at_never_alone() -> Outcome {
     let _host = Setting::put(THP, "always")?;
+    let (denied, twin) = (contained("denied", "always")?, contained("twin", "always")?);
+    let enlisted = |container| Place::In(container).hold(&scan::ENLIST_AND_FILL, "enlisted=");
+    let (mut ours, mut other) = (enlisted(&denied)?, enlisted(&twin)?);
+    denied.set(&[("thp_enabled", "never")])?;
+    ours.goes_on("eligible=")?;
+    other.goes_on("eligible=")?;
+    let pid = ours.pid()?;
     let _fast = khugepaged::hurry()?;
-    let container = scanned("denied")?;
-    // Somebody else is on the list, else there is no scan at all.
-    let other = actor::held(&["map", "16", "touch", "hold"])?;
+    scan::is_collapsed("its twin's at `always`", other.pid()?)?;
     khugepaged::wait_for_full_scans(3)?;
-    expect(
-        khugepaged::huge_kb_of(other.pid())? > 0,
-        "none for the host",
-        "some",
-    )?;
-    expect_eq("AnonHugePages", khugepaged::huge_kb_of(container.pid())?, 0)
+    expect_eq("AnonHugePages", khugepaged::huge_kb_of(pid)?, 0)?;
+    // It was its word alone that kept it from them.
+    denied.set(&[("thp_enabled", "always")])?;
+    scan::is_collapsed("the container's at `always`", pid)
 }
 
 fn khugepaged_collapses_the_containers_and_none_of_the_hosts() -> Outcome {

@@ -15,6 +15,7 @@ use rustix::thread::{capabilities, set_capabilities, CapabilitySet};
 use super::order::{Order, Report};
 use crate::calls::{enter, fork, unshare, wait_for, Fork, Space};
 use crate::door::{number, Door};
+use crate::khugepaged;
 use crate::mapping::{Advice, Mapping};
 
 /// Longer orders there are none.
@@ -93,7 +94,8 @@ impl Scout {
             Order::Read(path) => return fs::read_to_string(path),
             Order::Write { path, text } => write_once(&path, &text)?,
             Order::Map(mib) => drop(Mapping::new(mib << 20, MapFlags::empty())?),
-            Order::Hold(mib) => return self.hold(mib),
+            Order::Hold(mib) => return self.hold(Mapping::new(mib << 20, MapFlags::empty())?),
+            Order::Enlist => khugepaged::enlist().map_err(io::Error::other)?,
             Order::Work(words) => return self.work(&words),
             Order::Open => self.door = Some(Door::open()?),
             Order::Tell(request) => return self.tell(&request),
@@ -126,8 +128,7 @@ impl Scout {
         Ok(serde_json::to_string(&reply)?)
     }
 
-    fn hold(&mut self, mib: usize) -> io::Result<String> {
-        let mapping = Mapping::new(mib << 20, MapFlags::empty())?;
+    fn hold(&mut self, mapping: Mapping) -> io::Result<String> {
         let address = mapping.address();
         self.held = Some(mapping);
         Ok(address.to_string())

@@ -20,6 +20,8 @@ pub(crate) enum Order {
     Hold(usize),
     /// Does to what it holds what the words say: `nohuge`, `touch`, `huge`, `collapse`.
     Work(String),
+    /// Gets on khugepaged's list.
+    Enlist,
     /// Opens the device.
     Open,
     /// Writes a request to the device it has, and reads the answer.

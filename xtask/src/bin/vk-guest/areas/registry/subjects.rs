@@ -1,65 +1,12 @@
 //! Whom a decision is about: the owner of the memory, whoever runs.
 
-use anyhow::Result;
-
-use crate::calls::write_to_process;
+use super::holder::{Holder, KB};
+use super::pair::{khugepaged_follows_the_policies, Pair};
 use crate::firstborn::act_in_shared_memory;
-use crate::khugepaged;
-use crate::mapping::{smaps_of, Mapping, HUGE_BYTES};
-use crate::policy::{set, target, Tidy, THP};
+use crate::mapping::Mapping;
+use crate::policy::{set, Tidy, THP};
 use crate::problem::{expect, expect_eq, Outcome};
-use crate::scout::{Order, Scout};
 use crate::setting::Setting;
-
-/// How much each scout holds.
-const MIB: usize = 8;
-const KB: u64 = MIB as u64 * 1024;
-
-/// A scout with a range of memory that nobody has touched.
-struct Holder {
-    scout: Scout,
-    pid: u32,
-    start: u64,
-}
-
-impl Holder {
-    /// One of the host.
-    fn of_host() -> Result<Self> {
-        Self::new(Scout::send()?)
-    }
-
-    /// One in a namespace whose policy of THP is `word`.
-    fn of_container(word: &str) -> Result<Self> {
-        let scout = Scout::send_into_new_namespace()?;
-        set(&target(scout.namespace()?), &[("thp_enabled", word)])?;
-        Self::new(scout)
-    }
-
-    fn new(mut scout: Scout) -> Result<Self> {
-        let start = scout.does(&Order::Hold(MIB))?.parse()?;
-        let pid = scout.pid()?;
-        Ok(Self { scout, pid, start })
-    }
-
-    /// Reads a field of its range in its smaps, as the host's root does.
-    fn smaps(&self, field: &str) -> Result<u64> {
-        smaps_of(&self.pid.to_string(), self.start, MIB << 20, field)
-    }
-
-    /// Writes one page into each huge page of its range, from the host.
-    fn writes_from_the_host(&self) -> Result<()> {
-        for offset in (0..MIB << 20).step_by(HUGE_BYTES) {
-            write_to_process(self.pid, self.start + offset as u64, &[1; 4096])?;
-        }
-        Ok(())
-    }
-
-    /// Fills its range with base pages, and lets it have huge ones then.
-    fn fills_with_base_pages(&mut self) -> Result<()> {
-        let words = "nohuge touch huge".to_owned();
-        self.scout.does(&Order::Work(words)).map(|_| ())
-    }
-}
 
 pub(super) fn smaps_read_from_the_host_show_the_containers_policy() -> Outcome {
     for (host, container, of_host, of_container) in
@@ -91,21 +38,15 @@ pub(super) fn memory_written_from_the_host_follows_the_containers_policy() -> Ou
     Ok(())
 }
 
+/// Both are on khugepaged's list before they come under their policies, so that it asks about each.
 pub(super) fn khugepaged_follows_the_containers_policy() -> Outcome {
-    const SCANS: u64 = 3;
-    let _hurry = khugepaged::hurry()?;
-    for (host, container, of_host, of_container) in
-        [("never", "always", 0, KB), ("always", "never", KB, 0)]
-    {
+    for (host, container) in [("never", "always"), ("always", "never")] {
+        let pair = Pair::enlisted()?;
         let _host = Setting::put(THP, host)?;
-        let (mut ours, mut its) = (Holder::of_container(container)?, Holder::of_host()?);
-        ours.fills_with_base_pages()?;
-        its.fills_with_base_pages()?;
-        khugepaged::wait_for_full_scans(SCANS)?;
-        let what = format!("collapsed of {container} under {host}, kB");
-        expect_eq(&what, ours.smaps("AnonHugePages")?, of_container)?;
-        let what = format!("collapsed of the host under {host}, kB");
-        expect_eq(&what, its.smaps("AnonHugePages")?, of_host)?;
+        let [mut ours, mut its] = pair.under(host, container)?;
+        ours.holder.fills_with_base_pages()?;
+        its.holder.fills_with_base_pages()?;
+        khugepaged_follows_the_policies([&ours, &its])?;
     }
     Ok(())
 }
