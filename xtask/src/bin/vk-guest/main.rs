@@ -36,6 +36,7 @@ mod shell;
 mod test;
 mod torture;
 mod tracer;
+mod userfault;
 mod values;
 mod watchdog;
 mod work;

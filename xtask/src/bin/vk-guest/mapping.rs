@@ -1,4 +1,4 @@
-//! A private anonymous mapping of this process, whose pages it can touch.
+//! An anonymous mapping of this process, whose pages it can touch.
 
 #![allow(unsafe_code)]
 
@@ -24,6 +24,8 @@ pub(crate) enum Advice {
     NoHuge,
     /// They are wanted now: madvise(2), `MADV_COLLAPSE`.
     Collapse,
+    /// Every page is wanted now, written to: madvise(2), `MADV_POPULATE_WRITE`.
+    Populate,
 }
 
 impl Advice {
@@ -32,6 +34,7 @@ impl Advice {
             Self::Huge => libc::MADV_HUGEPAGE,
             Self::NoHuge => libc::MADV_NOHUGEPAGE,
             Self::Collapse => libc::MADV_COLLAPSE,
+            Self::Populate => libc::MADV_POPULATE_WRITE,
         }
     }
 }
@@ -57,8 +60,20 @@ impl Mapping {
     ///
     /// The kernel's.
     pub(crate) fn new(len_bytes: usize, more_flags: MapFlags) -> Result<Self, Errno> {
+        Self::with(len_bytes, MapFlags::PRIVATE | more_flags)
+    }
+
+    /// Maps `len_bytes` of shared memory, of which each page is committed when it is first there.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    pub(crate) fn shared(len_bytes: usize) -> Result<Self, Errno> {
+        Self::with(len_bytes, MapFlags::SHARED | MapFlags::NORESERVE)
+    }
+
+    fn with(len_bytes: usize, flags: MapFlags) -> Result<Self, Errno> {
         let mapped_bytes = len_bytes + HUGE_BYTES;
-        let flags = MapFlags::PRIVATE | more_flags;
         // SAFETY: A new mapping at an address that the kernel chooses touches nothing that exists.
         let base = unsafe {
             mmap_anonymous(
@@ -113,6 +128,11 @@ impl Mapping {
     /// Returns where it starts.
     pub(crate) fn address(&self) -> u64 {
         self.start as u64
+    }
+
+    /// Returns how long it is.
+    pub(crate) fn len_bytes(&self) -> usize {
+        self.len_bytes
     }
 
     /// Returns a field of its entries in `/proc/self/smaps`, in kB, summed.

@@ -22,6 +22,7 @@ use rustix::net::{sendmsg, SendAncillaryBuffer, SendAncillaryMessage, SendFlags}
 
 use crate::door::{errno_name, Door, Reply};
 use crate::namespace;
+use crate::userfault::Userfault;
 
 /// How long an order may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -141,12 +142,25 @@ impl Scout {
     ///
     /// It has none.
     pub(crate) fn borrow_door(&mut self) -> Result<Door> {
-        let number: i32 = self.does(&Order::Lend)?.parse()?;
+        let number = self.does(&Order::Lend)?.parse()?;
+        Ok(Door::from(self.takes_over(number)?))
+    }
+
+    /// Lets the scout give what it holds to others to fill, and takes the descriptor for that over.
+    ///
+    /// # Errors
+    ///
+    /// It holds nothing, or the kernel refuses.
+    pub(crate) fn borrow_userfault(&mut self) -> Result<Userfault> {
+        let number = self.does(&Order::Userfault)?.parse()?;
+        Ok(Userfault::from(self.takes_over(number)?))
+    }
+
+    fn takes_over(&self, number: i32) -> Result<OwnedFd> {
         let pid = rustix::process::Pid::from_raw(self.pid()? as i32).context("no pid")?;
         let process = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?;
         let flags = rustix::process::PidfdGetfdFlags::empty();
-        let file = rustix::process::pidfd_getfd(&process, number, flags)?;
-        Ok(Door::from(file))
+        Ok(rustix::process::pidfd_getfd(&process, number, flags)?)
     }
 
     /// Gives the scout an open device, by a message on the socket.

@@ -1,5 +1,6 @@
 //! The registry: each pid namespace is known from its birth to its end, and whose policy applies.
 
+mod filled;
 mod holder;
 mod life;
 mod nesting;
@@ -7,6 +8,7 @@ mod pair;
 mod subjects;
 
 use crate::area::{checks, Area, Module};
+use filled::*;
 use life::*;
 use nesting::*;
 use subjects::*;
@@ -31,6 +33,8 @@ pub(crate) const AREA: Area = Area {
         smaps_read_from_the_host_show_the_containers_policy,
         memory_written_from_the_host_follows_the_containers_policy,
         khugepaged_follows_the_containers_policy,
+        memory_filled_by_the_hosts_userfaultfd_follows_the_containers_policy,
+        shared_memory_filled_by_userfaultfd_is_committed_by_who_fills_it,
         namespaces_that_share_memory_ask_each_for_itself,
     ],
 };

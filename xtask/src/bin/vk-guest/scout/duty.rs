@@ -17,6 +17,7 @@ use crate::calls::{enter, fork, unshare, wait_for, Fork, Space};
 use crate::door::{number, Door};
 use crate::khugepaged;
 use crate::mapping::{Advice, Mapping};
+use crate::userfault::Userfault;
 
 /// Longer orders there are none.
 const ORDER_MAX: usize = 1 << 20;
@@ -27,6 +28,7 @@ struct Scout {
     door: Option<Door>,
     given: Option<OwnedFd>,
     held: Option<Mapping>,
+    userfault: Option<Userfault>,
 }
 
 /// Serves until there are no more orders.
@@ -47,6 +49,7 @@ fn serve() -> io::Result<()> {
         door: None,
         given: None,
         held: None,
+        userfault: None,
     };
     while let Some(order) = scout.hear()? {
         let report = scout.carry_out(order).map_err(number);
@@ -95,7 +98,9 @@ impl Scout {
             Order::Write { path, text } => write_once(&path, &text)?,
             Order::Map(mib) => drop(Mapping::new(mib << 20, MapFlags::empty())?),
             Order::Hold(mib) => return self.hold(Mapping::new(mib << 20, MapFlags::empty())?),
+            Order::HoldShared(mib) => return self.hold(Mapping::shared(mib << 20)?),
             Order::Enlist => khugepaged::enlist().map_err(io::Error::other)?,
+            Order::Userfault => return self.userfault(),
             Order::Work(words) => return self.work(&words),
             Order::Open => self.door = Some(Door::open()?),
             Order::Tell(request) => return self.tell(&request),
@@ -134,6 +139,12 @@ impl Scout {
         Ok(address.to_string())
     }
 
+    fn userfault(&mut self) -> io::Result<String> {
+        let mapping = self.held.as_ref().ok_or_else(bad)?;
+        let userfault = self.userfault.insert(Userfault::new(mapping)?);
+        Ok(userfault.as_fd().as_raw_fd().to_string())
+    }
+
     fn work(&mut self, words: &str) -> io::Result<String> {
         let mapping = self.held.as_ref().ok_or_else(bad)?;
         for word in words.split(' ') {
@@ -142,6 +153,7 @@ impl Scout {
                 "nohuge" => mapping.advise(Advice::NoHuge)?,
                 "huge" => mapping.advise(Advice::Huge)?,
                 "collapse" => mapping.advise(Advice::Collapse)?,
+                "populate" => mapping.advise(Advice::Populate)?,
                 _ => return Err(bad()),
             }
         }

@@ -18,10 +18,14 @@ pub(crate) enum Order {
     Map(usize),
     /// Maps so many MiB for good, untouched; reports the address.
     Hold(usize),
-    /// Does to what it holds what the words say: `nohuge`, `touch`, `huge`, `collapse`.
+    /// Maps so many MiB of shared memory for good, untouched; reports the address.
+    HoldShared(usize),
+    /// Does to what it holds what the words say: `nohuge`, `touch`, `huge`, `collapse`, `populate`.
     Work(String),
     /// Gets on khugepaged's list.
     Enlist,
+    /// Lets others fill what it holds; reports the number of the descriptor for that.
+    Userfault,
     /// Opens the device.
     Open,
     /// Writes a request to the device it has, and reads the answer.
