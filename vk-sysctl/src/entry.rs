@@ -1,8 +1,8 @@
-//! The table of parameters: what each is in C, and who enforces it.
+//! What is known of a parameter that a container can have for itself.
 
 use core::fmt;
 
-use crate::{Key, Value};
+use crate::{CType, Exceed, Key, Order};
 
 /// What is known of one parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,30 +17,37 @@ pub struct Entry {
     pub ctype: CType,
     /// What its number counts.
     pub unit: Unit,
-    /// Who makes the value have its effect.
+    /// The variable that holds the host's value. The table's `data` points to it, but for
+    /// `kernel.threads-max`, which has none.
+    pub global: &'static str,
+    /// Where the kernel's table is, in 7.2.12.
+    pub table: Place,
+    /// Where the kernel decides by the value, in 7.2.12.
+    pub reads: &'static [Place],
+    /// Who makes a private value have its effect.
     pub enforcer: Enforcer,
+    /// How exactly.
+    pub exactness: Exactness,
+    /// Which of two values is the stricter one.
+    pub order: Order,
+    /// Whether a container may have a laxer value than the host.
+    pub exceed: Exceed,
+    /// Whether the kernel keeps the parameter per namespace itself.
+    pub scope: Scope,
+    /// The capability, in the initial user namespace, without which the kernel's handler refuses a
+    /// write. Who answers in the handler's place asks for it too.
+    pub capability: Option<Capability>,
     /// The parameter that becomes 0 when this one is written.
     pub zeroes: Option<Key>,
 }
 
-/// A C type with the bounds of the handler that reads into it.
+/// A line of the kernel's source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CType {
-    /// `int`, by `proc_dointvec()` or `proc_dointvec_minmax()`.
-    Int {
-        /// The least value taken.
-        min: i32,
-        /// The greatest value taken.
-        max: i32,
-    },
-    /// `unsigned long` of 64 bits, by `proc_doulongvec_minmax()`.
-    UnsignedLong {
-        /// The least value taken.
-        min: u64,
-        /// The greatest value taken.
-        max: u64,
-    },
+pub struct Place {
+    /// The path from the source's root.
+    pub file: &'static str,
+    /// The line, from 1.
+    pub line: u32,
 }
 
 /// What a parameter's number counts.
@@ -53,97 +60,67 @@ pub enum Unit {
     Percent,
     /// Multiples of 1024 bytes.
     Kbytes,
+    /// Bytes.
+    Bytes,
+    /// Pages of memory.
+    Pages,
+    /// Mappings of one process.
+    Mappings,
+    /// File descriptors of one process.
+    Descriptors,
+    /// Open files.
+    Files,
+    /// Mounts of one mount namespace.
+    Mounts,
+    /// Threads.
+    Threads,
+    /// One more than the greatest process ID.
+    Pid,
 }
 
-/// Which crate decides by a parameter's value.
+/// Which code decides by a private value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Enforcer {
-    /// `vk-overcommit`.
+    /// The crate `vk-overcommit`, for the hooks of the commit accounting.
     Overcommit,
+    /// Hooks on these functions of the kernel.
+    Hooks(&'static [&'static str]),
 }
 
-/// Every parameter, in the order of [`Key::ALL`].
-pub const TABLE: [&Entry; Key::COUNT] = [&OVERCOMMIT_MEMORY, &OVERCOMMIT_RATIO, &OVERCOMMIT_KBYTES];
-
-pub(crate) const OVERCOMMIT_MEMORY: Entry = Entry {
-    key: Key::OvercommitMemory,
-    name: "vm.overcommit_memory",
-    procname: "overcommit_memory",
-    ctype: CType::Int { min: 0, max: 2 },
-    unit: Unit::Mode,
-    enforcer: Enforcer::Overcommit,
-    zeroes: None,
-};
-
-pub(crate) const OVERCOMMIT_RATIO: Entry = Entry {
-    key: Key::OvercommitRatio,
-    name: "vm.overcommit_ratio",
-    procname: "overcommit_ratio",
-    ctype: CType::INT,
-    unit: Unit::Percent,
-    enforcer: Enforcer::Overcommit,
-    zeroes: Some(Key::OvercommitKbytes),
-};
-
-pub(crate) const OVERCOMMIT_KBYTES: Entry = Entry {
-    key: Key::OvercommitKbytes,
-    name: "vm.overcommit_kbytes",
-    procname: "overcommit_kbytes",
-    ctype: CType::UNSIGNED_LONG,
-    unit: Unit::Kbytes,
-    enforcer: Enforcer::Overcommit,
-    zeroes: Some(Key::OvercommitRatio),
-};
-
-impl CType {
-    /// An `int` without bounds of its own.
-    pub const INT: Self = Self::Int {
-        min: i32::MIN,
-        max: i32::MAX,
-    };
-
-    /// An `unsigned long` without bounds of its own.
-    pub const UNSIGNED_LONG: Self = Self::UnsignedLong {
-        min: u64::MIN,
-        max: u64::MAX,
-    };
-
-    /// Returns the type's size: `maxlen` in the kernel's table.
-    pub const fn size_bytes(self) -> usize {
-        match self {
-            Self::Int { .. } => size_of::<i32>(),
-            Self::UnsignedLong { .. } => size_of::<u64>(),
-        }
-    }
-
-    /// Returns zero in this type.
-    pub const fn zero(self) -> Value {
-        match self {
-            Self::Int { .. } => Value::Int(0),
-            Self::UnsignedLong { .. } => Value::UnsignedLong(0),
-        }
-    }
-
-    /// Tells whether `value` is of this type and within its bounds.
-    pub const fn accepts(self, value: Value) -> bool {
-        match (self, value) {
-            (Self::Int { min, max }, Value::Int(value)) => min <= value && value <= max,
-            (Self::UnsignedLong { min, max }, Value::UnsignedLong(value)) => {
-                min <= value && value <= max
-            }
-            _ => false,
-        }
-    }
+/// How exactly a private value can be enforced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exactness {
+    /// As the kernel enforces the host's.
+    Exact,
+    /// Not quite: with what differs.
+    Differs(&'static str),
 }
 
-impl fmt::Display for CType {
-    /// Writes the C type.
+/// Whose value the kernel keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scope {
+    /// One for the machine.
+    Machine,
+    /// One per pid namespace in 7.2, where it is set natively; one for the machine in 6.12.
+    PidNamespaceSince612,
+}
+
+/// A capability that a handler asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Capability {
+    /// `CAP_SYS_ADMIN`.
+    SysAdmin,
+    /// `CAP_SYS_RAWIO`.
+    SysRawio,
+}
+
+impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Int { .. } => "int",
-            Self::UnsignedLong { .. } => "unsigned long",
-        })
+        write!(f, "{}:{}", self.file, self.line)
     }
 }
 
@@ -153,6 +130,23 @@ impl fmt::Display for Unit {
             Self::Mode => "mode",
             Self::Percent => "percent",
             Self::Kbytes => "KiB",
+            Self::Bytes => "bytes",
+            Self::Pages => "pages",
+            Self::Mappings => "mappings",
+            Self::Descriptors => "descriptors",
+            Self::Files => "files",
+            Self::Mounts => "mounts",
+            Self::Threads => "threads",
+            Self::Pid => "pid",
+        })
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::SysAdmin => "CAP_SYS_ADMIN",
+            Self::SysRawio => "CAP_SYS_RAWIO",
         })
     }
 }

@@ -56,9 +56,11 @@ impl fmt::Display for ParseError {
 }
 
 fn write_range(f: &mut fmt::Formatter<'_>, ctype: CType) -> fmt::Result {
+    let (least, greatest) = (ctype.least(), ctype.greatest());
     match ctype {
-        CType::Int { min, max } => write!(f, "out of range, expected {min} to {max}"),
-        CType::UnsignedLong { min, max } => write!(f, "out of range, expected {min} to {max}"),
+        // What is less is rounded up.
+        CType::PipeSize => write!(f, "out of range, expected 0 to {greatest}"),
+        _ => write!(f, "out of range, expected {least} to {greatest}"),
     }
 }
 

@@ -22,29 +22,42 @@ use crate::{Key, Parsed, Value};
 /// assert_eq!(effective.overcommit_ratio(), Some(0)); // the kbytes rule it out
 /// # Ok::<(), ParseError>(())
 /// ```
+///
+/// A small plain value: readers see one set or another, never half of a change, when each change
+/// is made on a copy that is then published as a whole (by one pointer, under RCU).
+///
+/// # Invariants
+///
+/// A slot holds the bits of a value that its key's type accepts, or zeroes; zeroes where `set` has
+/// no bit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Values {
-    slots: [Option<Value>; Key::COUNT],
+    set: u32,
+    slots: [u64; Key::COUNT],
 }
+
+const _: () = assert!(Key::COUNT <= u32::BITS as usize);
 
 impl Values {
     /// Makes a set in which everything is inherited.
     pub const fn new() -> Self {
         Self {
-            slots: [None; Key::COUNT],
+            set: 0,
+            slots: [0; Key::COUNT],
         }
     }
 
     /// Returns the value of `key`, if it is set.
     pub fn get(&self, key: Key) -> Option<Value> {
-        self.slots.get(key.index()).copied().flatten()
+        let bits = self.slots.get(key.index())?;
+        self.has(key).then(|| key.ctype().value_from_bits(*bits))
     }
 
     /// Sets `key` to `value`, and the key it rules out to 0.
     ///
     /// Returns whether it did: a value of another type, or out of bounds, changes nothing.
     pub fn set(&mut self, key: Key, value: Value) -> bool {
-        let accepted = key.entry().ctype.accepts(value);
+        let accepted = key.ctype().accepts(value);
         if accepted {
             self.put(key, Some(value));
             self.zero_other(key);
@@ -76,17 +89,38 @@ impl Values {
 
     /// Tells whether nothing is set.
     pub fn is_empty(&self) -> bool {
-        self.slots.iter().all(Option::is_none)
+        self.set == 0
     }
 
     /// Returns these values where set, and `inherited` for the rest.
     #[must_use]
     pub fn merge(&self, inherited: Self) -> Self {
         let mut merged = inherited;
-        for (slot, own) in merged.slots.iter_mut().zip(self.slots) {
-            *slot = own.or(*slot);
+        merged.set |= self.set;
+        for (key, (slot, own)) in Key::ALL
+            .into_iter()
+            .zip(merged.slots.iter_mut().zip(self.slots))
+        {
+            if self.has(key) {
+                *slot = own;
+            }
         }
         merged
+    }
+
+    /// Returns what is enforced of these values while the host has `host`.
+    ///
+    /// See [`Key::enforced`]: where a container may not be laxer than the host, the stricter value.
+    /// What is not set stays so.
+    #[must_use]
+    pub fn enforced(&self, host: &Self) -> Self {
+        let mut enforced = *self;
+        for key in Key::ALL {
+            if let (Some(value), Some(host)) = (self.get(key), host.get(key)) {
+                enforced.put(key, Some(key.enforced(value, host)));
+            }
+        }
+        enforced
     }
 
     /// Returns `vm.overcommit_memory`, if set.
@@ -107,26 +141,32 @@ impl Values {
     fn int(&self, key: Key) -> Option<i32> {
         match self.get(key)? {
             Value::Int(value) => Some(value),
-            Value::UnsignedLong(_) => None,
+            _ => None,
         }
     }
 
     fn unsigned_long(&self, key: Key) -> Option<u64> {
         match self.get(key)? {
             Value::UnsignedLong(value) => Some(value),
-            Value::Int(_) => None,
+            _ => None,
         }
     }
 
     fn zero_other(&mut self, key: Key) {
         if let Some(other) = key.entry().zeroes {
-            self.put(other, Some(other.entry().ctype.zero()));
+            self.put(other, Some(other.ctype().zero()));
         }
+    }
+
+    const fn has(&self, key: Key) -> bool {
+        self.set & key.bit() != 0
     }
 
     fn put(&mut self, key: Key, value: Option<Value>) {
         if let Some(slot) = self.slots.get_mut(key.index()) {
-            *slot = value;
+            *slot = value.map_or(0, Value::to_bits);
+            self.set &= !key.bit();
+            self.set |= value.map_or(0, |_| key.bit());
         }
     }
 }

@@ -9,27 +9,35 @@ const WINDOW_BYTES: usize = 4095;
 /// A write that was understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parsed {
-    /// The value, or `None` where the kernel takes the bytes without looking: at any file
-    /// position but 0, and when there are none.
+    /// The value, or `None` where the kernel takes the bytes without looking: behind the start of
+    /// the file in [`Writes::Strict`], and when there are none.
     pub value: Option<Value>,
-    /// The bytes used up, by which the file position moves.
+    /// The bytes used up: what write(2) returns.
     pub consumed: usize,
+    /// The file position afterwards.
+    pub pos: u64,
+}
+
+/// What a numeric write behind the start of the file does: `kernel.sysctl_writes_strict`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Writes {
+    /// It is taken and changes nothing: 1, the kernel's default.
+    #[default]
+    #[doc(alias = "SYSCTL_WRITES_STRICT")]
+    Strict,
+    /// It counts as if it were at the start: -1, and 0, with which the kernel warns once.
+    #[doc(alias = "SYSCTL_WRITES_LEGACY")]
+    Anywhere,
 }
 
 impl Key {
     /// Reads `bytes`, written at file position `pos`, as the key's handler does.
     ///
-    /// That is `proc_dointvec()`, `proc_dointvec_minmax()` or `proc_doulongvec_minmax()` of
-    /// kernel/sysctl.c in the mode `kernel.sysctl_writes_strict = 1`, the default. A number may be
-    /// octal (`0…`) or hexadecimal (`0x…`). What follows the number and its white space is left
-    /// for the next write.
+    /// Takes `kernel.sysctl_writes_strict` to be 1, its default; [`CType::parse_write`] is told.
     ///
     /// # Errors
     ///
-    /// - [`ParseError::Empty`]: only white space.
-    /// - [`ParseError::NotANumber`], [`ParseError::Trailing`]: with the byte behind the number.
-    /// - [`ParseError::TooLong`], [`ParseError::Overflow`]: more digits, or more, than any number.
-    /// - [`ParseError::OutOfRange`]: not within the bounds of the key, with those.
+    /// Those of [`CType::parse_write`].
     ///
     /// # Examples
     ///
@@ -38,37 +46,67 @@ impl Key {
     ///
     /// let parsed = Key::OvercommitMemory.parse_write(b"2\n", 0)?;
     /// assert_eq!(parsed.value, Some(Value::Int(2)));
-    /// assert_eq!(parsed.consumed, 2);
+    /// assert_eq!((parsed.consumed, parsed.pos), (2, 2));
     /// assert!(Key::OvercommitMemory.parse_write(b"3\n", 0).is_err());
+    ///
+    /// // The handlers of `unsigned int` leave the file position alone.
+    /// let parsed = Key::PipeMaxSize.parse_write(b"65537\n", 0)?;
+    /// assert_eq!(parsed.value, Some(Value::UnsignedInt(131_072)));
+    /// assert_eq!((parsed.consumed, parsed.pos), (6, 0));
     /// # Ok::<(), ParseError>(())
     /// ```
-    #[doc(alias = "proc_dointvec_minmax")]
     pub fn parse_write(self, bytes: &[u8], pos: u64) -> Result<Parsed, ParseError> {
-        if bytes.is_empty() || pos != 0 {
-            return Ok(Parsed {
-                value: None,
-                consumed: bytes.len(),
-            });
-        }
-        let window = bytes.get(..WINDOW_BYTES).unwrap_or(bytes);
-        let (value, rest) = self.read_value(window)?;
-        Ok(Parsed {
-            value: Some(value),
-            consumed: bytes.len().saturating_sub(skip_spaces(rest).len()),
-        })
+        self.ctype().parse_write(bytes, pos, Writes::Strict)
     }
 
     /// Reads `text` as one value and nothing else, by the same rules.
     ///
     /// # Errors
     ///
-    /// Those of [`parse_write`](Self::parse_write); a second number is [`ParseError::Trailing`].
+    /// Those of [`CType::parse_write`]; a second number is [`ParseError::Trailing`].
     pub fn parse(self, text: &[u8]) -> Result<Value, ParseError> {
-        let (value, rest) = self.read_value(text)?;
+        let (value, rest) = self.ctype().read_value(text)?;
         match skip_spaces(rest).first() {
             Some(&byte) => Err(ParseError::Trailing { byte }),
             None => Ok(value),
         }
+    }
+}
+
+impl CType {
+    /// Reads `bytes`, written at file position `pos`, as the type's handler in kernel/sysctl.c
+    /// does.
+    ///
+    /// A number may be octal (`0…`) or hexadecimal (`0x…`). What follows the number and its white
+    /// space is left for the next write, except by the handlers of `unsigned int`: they use up
+    /// everything and do not move the file position.
+    ///
+    /// # Errors
+    ///
+    /// - [`ParseError::Empty`]: only white space.
+    /// - [`ParseError::NotANumber`], [`ParseError::Trailing`]: with the byte behind the number.
+    /// - [`ParseError::TooLong`], [`ParseError::Overflow`]: more digits, or more, than any number.
+    /// - [`ParseError::OutOfRange`]: not within the bounds, with those.
+    #[doc(alias = "proc_dointvec_minmax")]
+    #[doc(alias = "proc_douintvec_minmax")]
+    #[doc(alias = "proc_doulongvec_minmax")]
+    pub fn parse_write(self, bytes: &[u8], pos: u64, writes: Writes) -> Result<Parsed, ParseError> {
+        if bytes.is_empty() || (pos != 0 && writes == Writes::Strict) {
+            return Ok(taken(None, bytes.len(), pos));
+        }
+        let window = bytes.get(..WINDOW_BYTES).unwrap_or(bytes);
+        let (value, rest) = self.read_value(window)?;
+        Ok(match self {
+            Self::UnsignedInt { .. } | Self::PipeSize => Parsed {
+                value: Some(value),
+                consumed: bytes.len(),
+                pos,
+            },
+            Self::Int { .. } | Self::UnsignedLong { .. } => {
+                let left = skip_spaces(rest).len();
+                taken(Some(value), bytes.len().saturating_sub(left), pos)
+            }
+        })
     }
 
     fn read_value(self, text: &[u8]) -> Result<(Value, &[u8]), ParseError> {
@@ -77,30 +115,17 @@ impl Key {
             return Err(ParseError::Empty);
         }
         let integer = integer::read(number)?;
-        let ctype = self.entry().ctype;
-        convert(ctype, integer.is_negative, integer.magnitude)
-            .filter(|&value| ctype.accepts(value))
+        self.convert(integer.is_negative, integer.magnitude)
             .map(|value| (value, integer.rest))
-            .ok_or(ParseError::OutOfRange { ctype })
+            .ok_or(ParseError::OutOfRange { ctype: self })
     }
 }
 
-/// Makes a value of a number, unless the type cannot hold it.
-fn convert(ctype: CType, is_negative: bool, magnitude: u64) -> Option<Value> {
-    match ctype {
-        CType::Int { .. } => int_from(is_negative, magnitude).map(Value::Int),
-        // Even `-0` is refused here.
-        CType::UnsignedLong { .. } if is_negative => None,
-        CType::UnsignedLong { .. } => Some(Value::UnsignedLong(magnitude)),
+/// A write that moves the file position by what it used up.
+fn taken(value: Option<Value>, consumed: usize, pos: u64) -> Parsed {
+    Parsed {
+        value,
+        consumed,
+        pos: pos.saturating_add(consumed as u64),
     }
-}
-
-fn int_from(is_negative: bool, magnitude: u64) -> Option<i32> {
-    let magnitude = i64::try_from(magnitude).ok()?;
-    let number = if is_negative {
-        magnitude.wrapping_neg()
-    } else {
-        magnitude
-    };
-    i32::try_from(number).ok()
 }

@@ -1,7 +1,8 @@
-//! `parse_write` and `read_text` against the kernel's C, written down line by line.
+//! `parse_write` and `read_text` against the kernel's C, written down line by line, in every mode
+//! of `kernel.sysctl_writes_strict`.
 
 use quickcheck::{Arbitrary, Gen, QuickCheck};
-use vk_sysctl::{read_text, CType, Key, Value};
+use vk_sysctl::{read_text, CType, Key, Value, Writes};
 
 const TMPBUFLEN: usize = 22;
 const PAGE_SIZE: usize = 4096;
@@ -73,50 +74,196 @@ fn proc_get_long(buf: &[u8], size: usize) -> Option<(u64, bool, usize)> {
     Some((val, neg, p))
 }
 
-fn conv(ctype: CType, lval: u64, neg: bool) -> Option<Value> {
-    match ctype {
-        CType::Int { min, max } => {
-            let limit = i128::from(i32::MAX) + i128::from(neg);
-            if i128::from(lval) > limit {
-                return None;
-            }
-            let k = if neg {
-                -i128::from(lval)
-            } else {
-                i128::from(lval)
-            } as i32;
-            (min <= k && k <= max).then_some(Value::Int(k))
+/// `sysctl_writes_strict`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mode {
+    Legacy = -1,
+    Warn = 0,
+    Strict = 1,
+}
+
+const MODES: [Mode; 3] = [Mode::Legacy, Mode::Warn, Mode::Strict];
+
+impl Mode {
+    fn ours(self) -> Writes {
+        match self {
+            Mode::Legacy | Mode::Warn => Writes::Anywhere,
+            Mode::Strict => Writes::Strict,
         }
-        CType::UnsignedLong { min, max } => {
-            (!neg && min <= lval && lval <= max).then_some(Value::UnsignedLong(lval))
-        }
-        _ => unreachable!(),
     }
 }
 
-/// `do_proc_dointvec()` and `do_proc_doulongvec_minmax()` for one value, writing.
-///
-/// Returns what is stored and the bytes used up.
-fn proc_do_vec(key: Key, buffer: &[u8], ppos: u64) -> Option<(Option<Value>, usize)> {
+/// What was stored, what write(2) returns, and the position.
+type Done = Option<(Option<Value>, usize, u64)>;
+
+fn first_pos_non_zero_ignore(ppos: u64, mode: Mode) -> bool {
+    ppos != 0 && mode == Mode::Strict
+}
+
+/// `do_proc_dointvec()` for one int, writing.
+fn dointvec(buffer: &[u8], ppos: u64, mode: Mode, (min, max): (i32, i32)) -> Done {
+    let mut stored = None;
     let lenp = buffer.len();
-    if lenp == 0 || ppos != 0 {
-        return Some((None, lenp));
+    if lenp == 0 {
+        return Some((None, 0, ppos));
     }
     let mut left = lenp;
+    if first_pos_non_zero_ignore(ppos, mode) {
+        return Some((None, lenp, ppos + lenp as u64));
+    }
     if left > PAGE_SIZE - 1 {
         left = PAGE_SIZE - 1;
     }
+    let mut p = 0;
+    let mut first = true;
+    let mut vleft = 1;
+    while left > 0 && vleft > 0 {
+        proc_skip_spaces(buffer, &mut p, &mut left);
+        if left == 0 {
+            break;
+        }
+        let (lval, neg, len) = proc_get_long(&buffer[p..], left)?;
+        p += len;
+        left -= len;
+        let limit = i32::MAX as u64 + u64::from(neg);
+        if lval > limit {
+            return None;
+        }
+        let k = if neg {
+            0i64.wrapping_sub(lval as i64)
+        } else {
+            lval as i64
+        } as i32;
+        if k < min || k > max {
+            return None;
+        }
+        stored = Some(Value::Int(k));
+        vleft -= 1;
+        first = false;
+    }
+    if left > 0 {
+        proc_skip_spaces(buffer, &mut p, &mut left);
+    }
+    if first {
+        return None;
+    }
+    let used = lenp - left;
+    Some((stored, used, ppos + used as u64))
+}
+
+/// `do_proc_douintvec_w()`; `conv` gets the number and gives what is stored.
+fn douintvec(buffer: &[u8], ppos: u64, mode: Mode, conv: impl Fn(u64) -> Option<u32>) -> Done {
+    let lenp = buffer.len();
+    if lenp == 0 {
+        return Some((None, 0, ppos));
+    }
+    if first_pos_non_zero_ignore(ppos, mode) {
+        return Some((None, lenp, ppos + lenp as u64));
+    }
+    let mut left = lenp.min(PAGE_SIZE - 1);
     let mut p = 0;
     proc_skip_spaces(buffer, &mut p, &mut left);
     if left == 0 {
         return None;
     }
-    let (lval, neg, len) = proc_get_long(&buffer[p..], left)?;
+    let (lval, neg, _) = proc_get_long(&buffer[p..], left)?;
+    if neg {
+        return None;
+    }
+    // Neither *lenp nor *ppos is written.
+    Some((Some(Value::UnsignedInt(conv(lval)?)), lenp, ppos))
+}
+
+fn uint_conv(u: u64, min: u32, max: u32) -> Option<u32> {
+    if u > 0xffff_ffff {
+        return None;
+    }
+    let k = u as u32;
+    if min > k || max < k {
+        return None;
+    }
+    Some(k)
+}
+
+/// `round_pipe_size()`, bit by bit.
+fn round_pipe_size(size: u32) -> u32 {
+    if size > 1 << 31 {
+        return 0;
+    }
+    if (size as usize) < PAGE_SIZE {
+        return PAGE_SIZE as u32;
+    }
+    let mut power = 1u64;
+    while power < u64::from(size) {
+        power *= 2;
+    }
+    power as u32
+}
+
+/// `do_proc_doulongvec_minmax()` for one unsigned long, writing.
+fn doulongvec(buffer: &[u8], ppos: u64, mode: Mode, (min, max): (u64, u64)) -> Done {
+    let lenp = buffer.len();
+    if lenp == 0 {
+        return Some((None, 0, ppos));
+    }
+    if first_pos_non_zero_ignore(ppos, mode) {
+        return Some((None, lenp, ppos + lenp as u64));
+    }
+    let mut left = lenp.min(PAGE_SIZE - 1);
+    let mut p = 0;
+    proc_skip_spaces(buffer, &mut p, &mut left);
+    if left == 0 {
+        return None;
+    }
+    let (val, neg, len) = proc_get_long(&buffer[p..], left)?;
     p += len;
     left -= len;
-    let stored = conv(key.entry().ctype, lval, neg)?;
+    if neg || val < min || val > max {
+        return None;
+    }
     proc_skip_spaces(buffer, &mut p, &mut left);
-    Some((Some(stored), lenp - left))
+    let used = lenp - left;
+    Some((Some(Value::UnsignedLong(val)), used, ppos + used as u64))
+}
+
+fn kernel(ctype: CType, buffer: &[u8], ppos: u64, mode: Mode) -> Done {
+    match ctype {
+        CType::Int { min, max } => dointvec(buffer, ppos, mode, (min, max)),
+        CType::UnsignedInt { min, max } => {
+            douintvec(buffer, ppos, mode, |u| uint_conv(u, min, max))
+        }
+        CType::PipeSize => douintvec(buffer, ppos, mode, |u| {
+            uint_conv(round_pipe_size(u as u32).into(), 1, u32::MAX)
+        }),
+        CType::UnsignedLong { min, max } => doulongvec(buffer, ppos, mode, (min, max)),
+        _ => unreachable!(),
+    }
+}
+
+fn ours(ctype: CType, text: &[u8], pos: u64, mode: Mode) -> Done {
+    let parsed = ctype.parse_write(text, pos, mode.ours());
+    assert!(parsed.is_ok() || parsed.is_err_and(|error| error.to_errno() == -22));
+    let parsed = parsed.ok()?;
+    Some((parsed.value, parsed.consumed, parsed.pos))
+}
+
+/// One type or more for each handler, some with the bounds given.
+fn types((min, max): (u64, u64)) -> [CType; 7] {
+    [
+        Key::OvercommitMemory.ctype(),
+        CType::INT,
+        CType::Int {
+            min: min as i32,
+            max: max as i32,
+        },
+        CType::UnsignedInt {
+            min: min as u32,
+            max: max as u32,
+        },
+        CType::PipeSize,
+        CType::UNSIGNED_LONG,
+        CType::UnsignedLong { min, max },
+    ]
 }
 
 /// Text that is a number, nearly one, or none.
@@ -148,6 +295,11 @@ const PIECES: &[&[u8]] = &[
     b"2147483648",
     b"18446744073709551615",
     b"18446744073709551616",
+    b"4294967295",
+    b"4294967296",
+    b"4294971393",
+    b"2147483649",
+    b"65537",
     b"7fffffff",
     b"80000000",
     b"ffffffffffffffff",
@@ -178,33 +330,52 @@ impl Arbitrary for Text {
 
 #[test]
 fn every_write_is_understood_as_in_the_kernel() {
-    fn agrees(Text(text): Text, at_start: bool) -> bool {
-        let pos = u64::from(!at_start);
-        Key::ALL.into_iter().all(|key| {
-            let ours = key.parse_write(&text, pos).ok();
-            let ours = ours.map(|parsed| (parsed.value, parsed.consumed));
-            ours == proc_do_vec(key, &text, pos)
-        })
+    fn agrees(Text(text): Text, pos: u8, mode: u8, bounds: (u64, u64)) -> bool {
+        let pos = u64::from(pos.saturating_sub(128));
+        let mode = MODES[usize::from(mode) % MODES.len()];
+        types(bounds)
+            .into_iter()
+            .all(|ctype| ours(ctype, &text, pos, mode) == kernel(ctype, &text, pos, mode))
     }
     QuickCheck::new()
         .tests(200_000)
         .max_tests(200_000)
-        .quickcheck(agrees as fn(Text, bool) -> bool);
+        .quickcheck(agrees as fn(Text, u8, u8, (u64, u64)) -> bool);
 }
 
 #[test]
 fn any_text_at_all_is_answered() {
     fn agrees(text: Vec<u8>) -> bool {
-        Key::ALL.into_iter().all(|key| {
-            let ours = key.parse_write(&text, 0).ok();
-            let ours = ours.map(|parsed| (parsed.value, parsed.consumed));
-            ours == proc_do_vec(key, &text, 0)
+        types((0, u64::MAX)).into_iter().all(|ctype| {
+            ours(ctype, &text, 0, Mode::Strict) == kernel(ctype, &text, 0, Mode::Strict)
         })
     }
     QuickCheck::new()
         .tests(50_000)
         .max_tests(50_000)
         .quickcheck(agrees as fn(Vec<u8>) -> bool);
+}
+
+/// A file that is written piece by piece, as write(2) does with what was not used up.
+#[test]
+fn a_number_may_come_in_several_writes() {
+    fn agrees(Text(text): Text, cut: u8) -> bool {
+        let cut = usize::from(cut).min(text.len());
+        let (head, tail) = text.split_at(cut);
+        types((0, u64::MAX)).into_iter().all(|ctype| {
+            MODES.into_iter().all(|mode| {
+                let Some((_, used, pos)) = ours(ctype, head, 0, mode) else {
+                    return kernel(ctype, head, 0, mode).is_none();
+                };
+                let rest = [&head[used..], tail].concat();
+                ours(ctype, &rest, pos, mode) == kernel(ctype, &rest, pos, mode)
+            })
+        })
+    }
+    QuickCheck::new()
+        .tests(50_000)
+        .max_tests(50_000)
+        .quickcheck(agrees as fn(Text, u8) -> bool);
 }
 
 #[test]
@@ -217,6 +388,11 @@ fn every_value_is_shown_as_sprintf_does_and_read_back() {
                 Key::OvercommitKbytes,
                 Value::UnsignedLong(long),
                 format!("{long}\n"),
+            ),
+            (
+                Key::PipeMaxSize,
+                Value::UnsignedInt(4096u32 << (shift % 20)),
+                format!("{}\n", 4096u32 << (shift % 20)),
             ),
         ];
         cases.into_iter().all(|(key, value, text)| {

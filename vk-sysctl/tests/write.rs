@@ -1,6 +1,6 @@
 //! What is understood of a write, by examples.
 
-use vk_sysctl::{CType, Key, ParseError, Value};
+use vk_sysctl::{CType, Key, ParseError, Value, Writes};
 
 const MEMORY: Key = Key::OvercommitMemory;
 const RATIO: Key = Key::OvercommitRatio;
@@ -134,6 +134,60 @@ fn keeps_the_bounds_of_the_kernels_table() {
     assert_eq!(value(MEMORY, b"3"), Err(range));
     assert_eq!(value(MEMORY, b"-1"), Err(range));
     assert_eq!(value(RATIO, b"101"), Ok(Some(Value::Int(101))));
+}
+
+#[test]
+fn an_unsigned_int_uses_everything_up_and_stays_where_it_is() {
+    let parsed = Key::NrOpen.parse_write(b" 1024 and more", 0).unwrap();
+    assert_eq!(parsed.value, Some(Value::UnsignedInt(1024)));
+    assert_eq!((parsed.consumed, parsed.pos), (14, 0));
+    // So a second write through the same file counts too; only one elsewhere does not.
+    let parsed = Key::NrOpen.parse_write(b"2048", 3).unwrap();
+    assert_eq!(parsed.value, None);
+    assert_eq!((parsed.consumed, parsed.pos), (4, 7));
+}
+
+#[test]
+fn an_unsigned_int_has_no_sign_and_32_bits() {
+    assert!(Key::NrOpen.parse(b"-0").is_err());
+    assert!(Key::NrOpen.parse(b"4294967360").is_err());
+    assert!(Key::NrOpen.parse(b"63").is_err());
+    assert!(Key::NrOpen.parse(b"64").is_ok());
+    assert!(Key::NrOpen.parse(b"2147483584").is_ok());
+    assert!(Key::NrOpen.parse(b"2147483585").is_err());
+}
+
+#[test]
+fn a_pipe_size_is_rounded_up_as_in_the_kernel() {
+    let key = Key::PipeMaxSize;
+    for (text, size) in [
+        ("0", 4096),
+        ("4096", 4096),
+        ("4097", 8192),
+        ("1048576", 1 << 20),
+        ("2147483648", 1 << 31),
+        // The kernel looks at the low 32 bits only.
+        ("4294967296", 4096),
+        ("4295032833", 131_072),
+    ] {
+        let value = key.parse(text.as_bytes());
+        assert_eq!(value, Ok(Value::UnsignedInt(size)), "{text}");
+    }
+    assert!(key.parse(b"2147483649").is_err());
+    assert!(key.parse(b"4294967295").is_err());
+    assert_eq!(
+        key.parse(b"2147483649").unwrap_err().to_string(),
+        "out of range, expected 0 to 2147483648"
+    );
+}
+
+#[test]
+fn the_other_modes_take_a_number_anywhere() {
+    let parsed = CType::INT.parse_write(b"5\n", 3, Writes::Anywhere);
+    let parsed = parsed.unwrap();
+    assert_eq!(parsed.value, Some(Value::Int(5)));
+    assert_eq!((parsed.consumed, parsed.pos), (2, 5));
+    assert_eq!(Writes::default(), Writes::Strict);
 }
 
 #[test]

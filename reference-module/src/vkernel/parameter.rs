@@ -42,8 +42,7 @@ fn access(hook: HookId, key: Sysctl, text: &mut Buffer<'_>) -> Option<Answer> {
             Err(Denial::Errno(errno)) => return Some((Err(errno), pos)),
         }
     }
-    let end = pos.saturating_add(parsed.consumed as u64);
-    Some((Ok(parsed.consumed), end))
+    Some((Ok(parsed.consumed), parsed.pos))
 }
 
 fn policy(text: &mut Buffer<'_>) -> Option<Answer> {
