@@ -2,6 +2,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod audit;
+mod burst;
 mod ctype;
 mod entry;
 mod error;
@@ -9,6 +11,7 @@ mod integer;
 mod key;
 mod namespaced;
 mod read;
+mod rule;
 mod space;
 mod standing;
 mod strict;
@@ -18,12 +21,15 @@ mod value;
 mod values;
 mod write;
 
+pub use audit::{Audit, Event};
+pub use burst::Burst;
 pub use ctype::CType;
 pub use entry::{Capability, Enforcer, Entry, Exactness, Place, Scope, Unit};
 pub use error::ParseError;
 pub use key::Key;
 pub use namespaced::{Namespace, Namespaced, Shape, NAMESPACED};
 pub use read::{read_text, Read};
+pub use rule::{judge_write, Denied, HostWrites, Inside, Rule, Target};
 pub use standing::Standing;
 pub use strict::{Exceed, Order, TooLax};
 pub use table::TABLE;
