@@ -4,6 +4,7 @@
 
 mod audit;
 mod burst;
+mod change;
 mod ctype;
 mod entry;
 mod error;
@@ -23,6 +24,7 @@ mod write;
 
 pub use audit::{Audit, Event};
 pub use burst::Burst;
+pub use change::{Change, Refusal, Refused};
 pub use ctype::CType;
 pub use entry::{Capability, Enforcer, Entry, Exactness, Place, Scope, Unit};
 pub use error::ParseError;

@@ -25,6 +25,7 @@ use crate::{Key, Parsed, Value};
 ///
 /// A small plain value: readers see one set or another, never half of a change, when each change
 /// is made on a copy that is then published as a whole (by one pointer, under RCU).
+/// [`Change`](crate::Change) makes such copies.
 ///
 /// # Invariants
 ///
