@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use vk_sysctl::{Place, NAMESPACED, TABLE, UNSUPPORTED};
+use vk_sysctl::{Key, Place, NAMESPACED, TABLE, UNSUPPORTED};
 
 /// Returns the line of the kernel's source that `place` names.
 fn line(place: Place) -> String {
@@ -15,6 +15,77 @@ fn line(place: Place) -> String {
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
     let at = usize::try_from(place.line).unwrap() - 1;
     text.lines().nth(at).unwrap_or_default().to_owned()
+}
+
+/// Returns the entry of the kernel's table that begins at `place`, without white space.
+fn row(place: Place) -> String {
+    let lines = (place.line..).map(|line| self::line(Place { line, ..place }));
+    let row: String = lines
+        .take_while(|text| !text.trim().starts_with('}'))
+        .collect();
+    row.split_whitespace().collect()
+}
+
+/// The handler of each key, with its bounds if they are in the table.
+const HANDLERS: [(Key, &str, &str, &str); Key::COUNT] = [
+    (
+        Key::OvercommitMemory,
+        "overcommit_policy_handler",
+        "SYSCTL_ZERO",
+        "SYSCTL_TWO",
+    ),
+    (Key::OvercommitRatio, "overcommit_ratio_handler", "", ""),
+    (Key::OvercommitKbytes, "overcommit_kbytes_handler", "", ""),
+    (Key::AdminReserveKbytes, "proc_doulongvec_minmax", "", ""),
+    (Key::UserReserveKbytes, "proc_doulongvec_minmax", "", ""),
+    (Key::MaxMapCount, "proc_dointvec_minmax", "SYSCTL_ZERO", ""),
+    (Key::MmapMinAddr, "mmap_min_addr_handler", "", ""),
+    (
+        Key::NrOpen,
+        "proc_douintvec_minmax",
+        "&sysctl_nr_open_min",
+        "&sysctl_nr_open_max",
+    ),
+    (
+        Key::FileMax,
+        "proc_doulongvec_minmax",
+        "SYSCTL_LONG_ZERO",
+        "SYSCTL_LONG_MAX",
+    ),
+    (Key::PipeMaxSize, "proc_dopipe_max_size", "SYSCTL_ONE", ""),
+    (Key::PipeUserPagesHard, "proc_doulongvec_minmax", "", ""),
+    (Key::PipeUserPagesSoft, "proc_doulongvec_minmax", "", ""),
+    (Key::MountMax, "proc_dointvec_minmax", "SYSCTL_ONE", ""),
+    // Its bounds are in the handler.
+    (Key::ThreadsMax, "sysctl_max_threads", "", ""),
+    (
+        Key::PidMax,
+        "proc_dointvec_minmax",
+        "&pid_max_min",
+        "&pid_max_max",
+    ),
+    (
+        Key::DmesgRestrict,
+        "proc_dointvec_minmax_sysadmin",
+        "SYSCTL_ZERO",
+        "SYSCTL_ONE",
+    ),
+];
+
+#[test]
+#[ignore = "needs the kernel's source"]
+fn each_row_has_its_handler_and_bounds() {
+    for ((key, handler, least, greatest), own) in HANDLERS.into_iter().zip(Key::ALL) {
+        assert_eq!(key, own);
+        let row = row(key.entry().table);
+        assert!(row.contains(&format!(".proc_handler={handler},")), "{row}");
+        assert!(row.contains(".mode=0644,"), "{row}");
+        for (field, bound) in [(".extra1=", least), (".extra2=", greatest)] {
+            let expected = format!("{field}{bound},");
+            assert!(bound.is_empty() || row.contains(&expected), "{row}");
+            assert!(!bound.is_empty() || !row.contains(field), "{row}");
+        }
+    }
 }
 
 fn last_part(name: &str) -> &str {
