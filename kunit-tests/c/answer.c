@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the kernel, or C with the kernel's types, answers to the questions that the crates answer. */
+#include <linux/errno.h>
 #include <linux/gfp.h>
 #include <linux/kstrtox.h>
 #include <linux/mm.h>
@@ -20,6 +21,46 @@ int vk_kunit_proc_int(int *value, int min, int max, int write, void *buffer, uns
 	};
 
 	return proc_dointvec_minmax(&table, write, buffer, len, pos);
+}
+
+int vk_kunit_proc_uint(unsigned int *value, unsigned int min, unsigned int max, int write,
+		       void *buffer, unsigned long *len, long long *pos)
+{
+	struct ctl_table table = {
+		.procname = "vk_kunit",
+		.data = value,
+		.maxlen = sizeof(*value),
+		.mode = 0644,
+		.extra1 = &min,
+		.extra2 = &max,
+	};
+
+	return proc_douintvec_minmax(&table, write, buffer, len, pos);
+}
+
+/*
+ * With the bounds that fs/pipe.c has in its table, from which the kernel calls the handler through
+ * a pointer too: its ENDBR is not sealed.
+ */
+int vk_kunit_proc_pipe_size(unsigned int *value, int write, void *buffer, unsigned long *len,
+			    long long *pos)
+{
+	static proc_handler *handler;
+	struct ctl_table table = {
+		.procname = "vk_kunit",
+		.data = value,
+		.maxlen = sizeof(*value),
+		.mode = 0644,
+		.extra1 = SYSCTL_ONE,
+	};
+
+	if (!handler) {
+		unsigned long address;
+
+		vk_kunit_symbol("proc_dopipe_max_size", &address);
+		handler = (proc_handler *)address;
+	}
+	return handler ? handler(&table, write, buffer, len, pos) : -ENOENT;
 }
 
 int vk_kunit_proc_ulong(unsigned long *value, unsigned long min, unsigned long max, int write,

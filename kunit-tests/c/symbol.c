@@ -15,16 +15,19 @@
 DECLARE_STATIC_CALL(vk_kallsyms_each, *(int (*)(int (*)(void *, const char *, unsigned long),
 						void *))NULL);
 
-unsigned int vk_kunit_symbol(const char *name, bool *is_taken)
+unsigned int vk_kunit_symbol(const char *name, unsigned long *address)
 {
 	struct vk_symbol one = vk_symbols[0], two = vk_symbols[1];
 	unsigned int matches = ~0U;
 
+	*address = 0;
 	vk_symbols[0] = (struct vk_symbol){ .name = name };
 	vk_symbols[1] = (struct vk_symbol){ };
 	if (!vk_symbols_look_up()) {
+		struct vk_symbol *taken = vk_symbol(name);
+
 		matches = vk_symbols[0].matches;
-		*is_taken = vk_symbol(name);
+		*address = taken ? taken->address : 0;
 	}
 	vk_symbols[0] = one;
 	vk_symbols[1] = two;

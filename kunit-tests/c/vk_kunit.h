@@ -32,9 +32,9 @@ bool vk_kunit_is_loaded(const char *module);
 
 /*
  * Looks @name up as vk_resolve() does, after it. Returns how many symbols have exactly this name;
- * @is_taken says whether it may be used. ~0 if the symbol table cannot be read.
+ * @address is where it is, or 0 if it may not be used. ~0 if the symbol table cannot be read.
  */
-unsigned int vk_kunit_symbol(const char *name, bool *is_taken);
+unsigned int vk_kunit_symbol(const char *name, unsigned long *address);
 /*
  * Finds a name that one symbol has, and another one with @suffix behind it. False if the kernel
  * has none.
@@ -43,9 +43,17 @@ bool vk_kunit_symbol_with(const char *suffix, char *name, unsigned int room);
 
 /* ---- answer.c: what the kernel, or C, answers to the same question ---- */
 
-/* proc_dointvec_minmax() and proc_doulongvec_minmax() on a table of our own. */
+/*
+ * proc_dointvec_minmax(), proc_douintvec_minmax(), proc_dopipe_max_size() and
+ * proc_doulongvec_minmax() on a table of our own. The third is not exported: -ENOENT if the kernel
+ * has no symbol of that name, or several.
+ */
 int vk_kunit_proc_int(int *value, int min, int max, int write, void *buffer, unsigned long *len,
 		      long long *pos);
+int vk_kunit_proc_uint(unsigned int *value, unsigned int min, unsigned int max, int write,
+		       void *buffer, unsigned long *len, long long *pos);
+int vk_kunit_proc_pipe_size(unsigned int *value, int write, void *buffer, unsigned long *len,
+			    long long *pos);
 int vk_kunit_proc_ulong(unsigned long *value, unsigned long min, unsigned long max, int write,
 			void *buffer, unsigned long *len, long long *pos);
 bool vk_kunit_sysfs_streq(const char *one, const char *other);

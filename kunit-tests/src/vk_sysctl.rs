@@ -3,7 +3,9 @@
 #[cfg_attr(kernel, kernel::prelude::kunit_tests(vk_sysctl))]
 #[cfg_attr(not(kernel), cfg(test))]
 mod suite {
-    use vk_sysctl::{read_text, Key, ParseError, Value, Values};
+    use vk_sysctl::{read_text, Change, Key, ParseError, Value, Values};
+    #[cfg(kernel)]
+    use vk_sysctl::{CType, Writes};
 
     /// Writes `text` to `key` in a set of values; tells whether it was taken.
     fn write(values: &mut Values, key: Key, text: &[u8]) -> bool {
@@ -59,6 +61,16 @@ mod suite {
         assert_eq!(read_text(Value::Int(-5), read.pos, &mut out).written, 0);
     }
 
+    #[test]
+    fn a_change_is_all_or_nothing() {
+        let mut host = Values::new();
+        assert!(host.set(Key::MmapMinAddr, Value::UnsignedLong(65_536)));
+        let mut change = Change::new(Values::new(), &host);
+        assert!(change.set(Key::MaxMapCount, b"262144").is_ok());
+        assert!(change.set(Key::MmapMinAddr, b"4096").is_err());
+        assert!(change.finish().is_err());
+    }
+
     #[cfg(kernel)]
     use super::kernels;
 
@@ -66,15 +78,19 @@ mod suite {
     #[test]
     fn generated_writes_are_taken_as_the_kernel_takes_them() {
         let mut random = vk_kunit_tests::Random::new(1);
-        for _ in 0..10_000 {
+        let mut taken = [0; 5];
+        for _ in 0..100_000 {
             let mut text = vk_kunit_tests::Text::generate(&mut random);
             let pos = random.choose(&[0, 0, 0, 1]);
-            for key in Key::ALL {
-                let ours = key.parse_write(text.as_bytes(), pos).ok();
-                let ours = ours.map(|it| (it.value, it.consumed));
-                assert_eq!(ours, kernels::write(key, text.as_mut_bytes(), pos));
+            for (ctype, taken) in kernels::generate(&mut random).into_iter().zip(&mut taken) {
+                let ours = ctype.parse_write(text.as_bytes(), pos, Writes::Strict);
+                *taken += u32::from(ours.is_ok_and(|it| it.value.is_some()));
+                let theirs = kernels::write(ctype, text.as_mut_bytes(), pos);
+                assert_eq!(ours.map_err(ParseError::to_errno), theirs);
             }
         }
+        // The texts are numbers often enough to show something.
+        assert!(taken.iter().all(|&taken| taken > 1000));
     }
 
     #[cfg(kernel)]
@@ -91,10 +107,11 @@ mod suite {
                 *byte = 0;
             }
             let written = text.get_mut(..len as usize).unwrap_or_default();
-            let key = Key::OvercommitRatio;
-            let ours = key.parse_write(written, 0).ok();
-            let ours = ours.map(|it| (it.value, it.consumed));
-            assert_eq!(ours, kernels::write(key, written, 0));
+            for ctype in [CType::INT, CType::UNSIGNED_INT, CType::UNSIGNED_LONG] {
+                let ours = ctype.parse_write(written, 0, Writes::Strict);
+                let theirs = kernels::write(ctype, written, 0);
+                assert_eq!(ours.map_err(ParseError::to_errno), theirs);
+            }
         }
     }
 
@@ -102,10 +119,11 @@ mod suite {
     #[test]
     fn generated_values_are_shown_as_the_kernel_shows_them() {
         let mut random = vk_kunit_tests::Random::new(3);
-        for _ in 0..10_000 {
+        for _ in 0..100_000 {
             let (int, long) = (random.any_signed() as i32, random.any_magnitude());
             let (room, pos) = (random.below(24) as usize, random.choose(&[0, 0, 0, 1]));
-            for value in [Value::Int(int), Value::UnsignedLong(long)] {
+            let uint = Value::UnsignedInt(long as u32);
+            for value in [Value::Int(int), uint, Value::UnsignedLong(long)] {
                 let (mut ours, mut theirs) = ([0; 24], [0; 24]);
                 let read = read_text(value, pos, ours.get_mut(..room).unwrap_or_default());
                 let seen = kernels::read(value, theirs.get_mut(..room).unwrap_or_default(), pos);
@@ -119,48 +137,111 @@ mod suite {
 /// The kernel's own handlers on values of ours.
 #[cfg(kernel)]
 mod kernels {
-    use vk_ffi_shims::kunit::{proc_int, proc_ulong, Direction};
-    use vk_sysctl::{CType, Key, Value};
+    use vk_ffi_shims::kunit::{
+        proc_int, proc_pipe_size, proc_uint, proc_ulong, Direction, Handled,
+    };
+    use vk_kunit_tests::Random;
+    use vk_sysctl::{CType, Parsed, Value};
 
-    /// Returns the value stored, if one was, and the bytes used up; `None` for an error.
-    pub(super) fn write(key: Key, text: &mut [u8], pos: u64) -> Option<(Option<Value>, usize)> {
-        // Two different values beforehand tell apart what was stored and what was there.
-        let first = write_over(key, 0, text, pos)?;
-        let second = write_over(key, 1, text, pos)?;
-        let stored = (first.0 == second.0).then_some(first.0);
-        (first.1 == second.1).then_some((stored, first.1))
+    const EINVAL: i32 = -22;
+
+    /// Makes one type for each handler, with bounds that numbers are likely to be near.
+    pub(super) fn generate(random: &mut Random) -> [CType; 5] {
+        let (low, high) = (random.any_signed() as i32, random.any_signed() as i32);
+        let (near, far) = (random.any_magnitude(), random.any_magnitude());
+        [
+            random.choose(&[Plain(CType::INT), Plain(MODE)]).0,
+            CType::Int {
+                min: low.min(high),
+                max: low.max(high),
+            },
+            CType::UnsignedInt {
+                min: (near as u32).min(far as u32),
+                max: u32::MAX,
+            },
+            CType::PipeSize,
+            CType::UnsignedLong {
+                min: random.choose(&[0, near.min(far)]),
+                max: random.choose(&[u64::MAX, near.max(far)]),
+            },
+        ]
     }
 
-    fn write_over(key: Key, before: u8, text: &mut [u8], pos: u64) -> Option<(Value, usize)> {
-        match key.entry().ctype {
+    const MODE: CType = CType::Int { min: 0, max: 2 };
+
+    #[derive(Clone, Copy)]
+    struct Plain(CType);
+
+    impl Default for Plain {
+        fn default() -> Self {
+            Self(CType::INT)
+        }
+    }
+
+    /// Returns what was stored and used up, and the position, or the errno.
+    pub(super) fn write(ctype: CType, text: &mut [u8], pos: u64) -> Result<Parsed, i32> {
+        // Two different values beforehand tell apart what was stored and what was there.
+        let first = write_over(ctype, 0, text, pos)?;
+        let second = write_over(ctype, 1, text, pos)?;
+        let Handled { used, pos, .. } = first;
+        if (second.used, second.pos) != (used, pos) {
+            return Err(0);
+        }
+        Ok(Parsed {
+            value: (first.value == second.value).then_some(first.value),
+            consumed: used,
+            pos,
+        })
+    }
+
+    fn write_over(
+        ctype: CType,
+        before: u8,
+        text: &mut [u8],
+        pos: u64,
+    ) -> Result<Handled<Value>, i32> {
+        let way = Direction::Write;
+        match ctype {
             CType::Int { min, max } => {
-                let before = i32::from(before);
-                let done = proc_int(before, (min, max), Direction::Write, text, pos).ok()?;
-                Some((Value::Int(done.value), done.used))
+                proc_int(before.into(), (min, max), way, text, pos).map(wrap(Value::Int))
+            }
+            CType::UnsignedInt { min, max } => {
+                proc_uint(before.into(), (min, max), way, text, pos).map(wrap(Value::UnsignedInt))
+            }
+            CType::PipeSize => {
+                proc_pipe_size(before.into(), way, text, pos).map(wrap(Value::UnsignedInt))
             }
             CType::UnsignedLong { min, max } => {
-                let before = u64::from(before);
-                let done = proc_ulong(before, (min, max), Direction::Write, text, pos).ok()?;
-                Some((Value::UnsignedLong(done.value), done.used))
+                proc_ulong(before.into(), (min, max), way, text, pos).map(wrap(Value::UnsignedLong))
             }
-            _ => None,
+            _ => Err(EINVAL),
         }
     }
 
     /// Returns the bytes shown and the position afterwards; `None` for an error.
     pub(super) fn read(value: Value, out: &mut [u8], pos: u64) -> Option<(usize, u64)> {
-        match value {
+        let way = Direction::Read;
+        let done = match value {
             Value::Int(value) => {
                 let bounds = (i32::MIN, i32::MAX);
-                let done = proc_int(value, bounds, Direction::Read, out, pos).ok()?;
-                Some((done.used, done.pos))
+                proc_int(value, bounds, way, out, pos).map(wrap(Value::Int))
+            }
+            Value::UnsignedInt(value) => {
+                proc_uint(value, (0, u32::MAX), way, out, pos).map(wrap(Value::UnsignedInt))
             }
             Value::UnsignedLong(value) => {
-                let bounds = (0, u64::MAX);
-                let done = proc_ulong(value, bounds, Direction::Read, out, pos).ok()?;
-                Some((done.used, done.pos))
+                proc_ulong(value, (0, u64::MAX), way, out, pos).map(wrap(Value::UnsignedLong))
             }
-            _ => None,
+            _ => Err(EINVAL),
+        };
+        done.ok().map(|done| (done.used, done.pos))
+    }
+
+    fn wrap<V>(into: fn(V) -> Value) -> impl Fn(Handled<V>) -> Handled<Value> {
+        move |done| Handled {
+            value: into(done.value),
+            used: done.used,
+            pos: done.pos,
         }
     }
 }

@@ -22,12 +22,28 @@ extern "C" {
         data: *mut c_void,
     ) -> c_int;
     fn vk_kunit_is_loaded(module: *const c_char) -> bool;
-    fn vk_kunit_symbol(name: *const c_char, is_taken: *mut bool) -> c_uint;
+    fn vk_kunit_symbol(name: *const c_char, address: *mut c_ulong) -> c_uint;
     fn vk_kunit_symbol_with(suffix: *const c_char, name: *mut c_char, room: c_uint) -> bool;
     fn vk_kunit_proc_int(
         value: *mut c_int,
         min: c_int,
         max: c_int,
+        write: c_int,
+        buffer: *mut c_void,
+        len: *mut c_ulong,
+        pos: *mut i64,
+    ) -> c_int;
+    fn vk_kunit_proc_uint(
+        value: *mut c_uint,
+        min: c_uint,
+        max: c_uint,
+        write: c_int,
+        buffer: *mut c_void,
+        len: *mut c_ulong,
+        pos: *mut i64,
+    ) -> c_int;
+    fn vk_kunit_proc_pipe_size(
+        value: *mut c_uint,
         write: c_int,
         buffer: *mut c_void,
         len: *mut c_ulong,
@@ -173,9 +189,10 @@ pub fn is_loaded(module: &CStr) -> bool {
 ///
 /// Call it from one thread at a time.
 pub fn symbol(name: &CStr) -> Option<Found> {
-    let mut is_taken = false;
+    let mut address = 0;
     // SAFETY: Both outlive the call.
-    let matches = unsafe { vk_kunit_symbol(name.as_ptr(), &mut is_taken) };
+    let matches = unsafe { vk_kunit_symbol(name.as_ptr(), &mut address) };
+    let is_taken = address != 0;
     (matches != u32::MAX).then_some(Found { matches, is_taken })
 }
 
@@ -208,6 +225,57 @@ pub fn proc_int(
             &mut value, bounds.0, bounds.1, write, buffer, &mut len, &mut pos,
         )
     })?;
+    Ok(Handled {
+        value,
+        used: len as usize,
+        pos: pos as u64,
+    })
+}
+
+/// Asks `proc_douintvec_minmax()` with a value of our own.
+///
+/// # Errors
+///
+/// The handler's negative errno.
+pub fn proc_uint(
+    value: u32,
+    bounds: (u32, u32),
+    way: Direction,
+    text: &mut [u8],
+    pos: u64,
+) -> Result<Handled<u32>, i32> {
+    let (mut value, mut len, mut pos) = (value, text.len() as c_ulong, pos as i64);
+    let write = c_int::from(way == Direction::Write);
+    let buffer = text.as_mut_ptr().cast();
+    // SAFETY: All pointers are good during the call, and the buffer has the length given.
+    errno(unsafe {
+        vk_kunit_proc_uint(
+            &mut value, bounds.0, bounds.1, write, buffer, &mut len, &mut pos,
+        )
+    })?;
+    Ok(Handled {
+        value,
+        used: len as usize,
+        pos: pos as u64,
+    })
+}
+
+/// Asks `proc_dopipe_max_size()` with a value of our own. From one thread at a time.
+///
+/// # Errors
+///
+/// The handler's negative errno; `-ENOENT` if its symbol was not found.
+pub fn proc_pipe_size(
+    value: u32,
+    way: Direction,
+    text: &mut [u8],
+    pos: u64,
+) -> Result<Handled<u32>, i32> {
+    let (mut value, mut len, mut pos) = (value, text.len() as c_ulong, pos as i64);
+    let write = c_int::from(way == Direction::Write);
+    let buffer = text.as_mut_ptr().cast();
+    // SAFETY: All pointers are good during the call, and the buffer has the length given.
+    errno(unsafe { vk_kunit_proc_pipe_size(&mut value, write, buffer, &mut len, &mut pos) })?;
     Ok(Handled {
         value,
         used: len as usize,
