@@ -53,21 +53,30 @@ fn every_event_is_a_line_or_counted_in_one() {
 
 #[test]
 fn cpus_at_once_write_one_line() {
-    let burst = Burst::new(1_000_000);
-    let lines = AtomicU64::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                for _ in 0..10_000 {
-                    if burst.admit(7).is_some() {
-                        lines.fetch_add(1, Ordering::Relaxed);
-                    }
+    const ROUNDS: u64 = 20_000;
+    let burst = Burst::new(10);
+    let (lines, arrived) = (AtomicU64::new(0), AtomicU64::new(0));
+    let refuse = || {
+        for round in 1..=ROUNDS {
+            arrived.fetch_add(1, Ordering::AcqRel);
+            for spins in 1u32.. {
+                if arrived.load(Ordering::Acquire) >= 2 * round {
+                    break;
                 }
-            });
+                if spins % 10_000 == 0 {
+                    std::thread::yield_now();
+                }
+            }
+            if burst.admit(10 * round).is_some() {
+                lines.fetch_add(1, Ordering::Relaxed);
+            }
         }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(refuse);
+        scope.spawn(refuse);
     });
-    assert_eq!(lines.into_inner(), 1);
-    assert_eq!(burst.admit(2_000_000), Some(39_999));
+    assert_eq!(lines.into_inner(), ROUNDS);
 }
 
 #[test]
