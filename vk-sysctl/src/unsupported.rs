@@ -24,7 +24,7 @@ pub const UNSUPPORTED: &[Unsupported] = &[
     row("kernel.keys.", "keys are counted per user of the host", "security/keys/sysctl.c", 12),
     row("kernel.randomize_va_space", "it is a hardening knob that exec reads inline", "fs/binfmt_elf.c", 1020),
     row("net.core.bpf_jit_", "there is one BPF compiler for the machine", "net/core/sysctl_net_core.c", 486),
-    row("net.core.busy_poll", "every poll and select reads it inline; SO_BUSY_POLL is per socket", "include/net/busy_poll.h", 42),
+    row("net.core.busy_poll", "poll, select, epoll and io_uring read it inline; SO_BUSY_POLL is per socket", "include/net/busy_poll.h", 42),
     row("net.core.busy_read", "it is one value for the machine; SO_BUSY_POLL is per socket", "net/core/sock.c", 3802),
     row("net.core.dev_weight", PACKETS, "net/core/sysctl_net_core.c", 440),
     row("net.core.dev_weight_rx_bias", PACKETS, "net/core/sysctl_net_core.c", 448),
