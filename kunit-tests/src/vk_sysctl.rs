@@ -76,6 +76,30 @@ mod suite {
 
     #[cfg(kernel)]
     #[test]
+    fn readers_see_whole_changes_only() {
+        const WRITERS: u32 = 2;
+        const BATCHES: u32 = 50;
+        let sets = super::sets::Sets::new();
+        assert!(sets.is_some());
+        let Some(sets) = sets else {
+            return;
+        };
+        let count = vk_ffi_shims::kunit::cpus().saturating_add(WRITERS);
+        let threads = vk_ffi_shims::kunit::threads(count, &|index| {
+            if index < WRITERS {
+                sets.write(BATCHES);
+            } else {
+                sets.read_until_written(WRITERS);
+            }
+        });
+        assert_eq!(threads, Ok(()));
+        assert_eq!(sets.written(), WRITERS * BATCHES * super::sets::BATCH);
+        assert!(sets.reads() > 1000);
+        assert_eq!(sets.torn(), 0);
+    }
+
+    #[cfg(kernel)]
+    #[test]
     fn generated_writes_are_taken_as_the_kernel_takes_them() {
         let mut random = vk_kunit_tests::Random::new(1);
         let mut taken = [0; 5];
@@ -131,6 +155,109 @@ mod suite {
                 assert_eq!(ours, theirs);
             }
         }
+    }
+}
+
+/// Values that are published as the reference module publishes a container's.
+#[cfg(kernel)]
+mod sets {
+    use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+    use kernel::prelude::{KBox, GFP_KERNEL};
+    use vk_ffi_shims::{sleep_ms, Published, ReadGuard, RegistryGuard, Retirees};
+    use vk_sysctl::{Change, Key, Values};
+
+    /// How many values wait for one grace period.
+    pub(super) const BATCH: u32 = 64;
+
+    /// One of two sets that differ in every key, and who saw another.
+    pub(super) struct Sets {
+        both: [Values; 2],
+        published: Published<Values>,
+        written: AtomicU32,
+        done: AtomicU32,
+        reads: AtomicU64,
+        torn: AtomicU64,
+    }
+
+    impl Sets {
+        pub(super) fn new() -> Option<Self> {
+            let both = [
+                all(&["0", "80", "0", "4096", "0"])?,
+                all(&["1", "0", "7", "8192", "1"])?,
+            ];
+            let first = KBox::new(both[0], GFP_KERNEL).ok()?;
+            Some(Self {
+                both,
+                published: Published::new(first),
+                written: AtomicU32::new(0),
+                done: AtomicU32::new(0),
+                reads: AtomicU64::new(0),
+                torn: AtomicU64::new(0),
+            })
+        }
+
+        /// Publishes one set and the other in turn.
+        pub(super) fn write(&self, batches: u32) {
+            for _ in 0..batches {
+                // Dropped at the end of each batch: it waits for readers.
+                if let Ok(mut room) = Retirees::with_room(BATCH as usize) {
+                    for turn in 0..BATCH {
+                        let set = self.both.get(turn as usize & 1).copied();
+                        let is_written = set.and_then(|it| self.publish(it, &mut room)).is_some();
+                        self.written.fetch_add(is_written.into(), SeqCst);
+                    }
+                }
+            }
+            self.done.fetch_add(1, SeqCst);
+        }
+
+        fn publish(&self, set: Values, room: &mut Retirees<Values>) -> Option<()> {
+            let set = KBox::new(set, GFP_KERNEL).ok()?;
+            let mut lock = RegistryGuard::lock();
+            self.published.replace(&mut lock, set, room).ok()
+        }
+
+        /// Looks at what is published until so many writers are done.
+        pub(super) fn read_until_written(&self, writers: u32) {
+            while self.done.load(SeqCst) < writers {
+                let seen = *self.published.read(&ReadGuard::new());
+                let is_whole = self.both.contains(&seen);
+                self.torn.fetch_add((!is_whole).into(), SeqCst);
+                if self.reads.fetch_add(1, SeqCst) & 0xfff == 0 {
+                    // Lets others run where the kernel does not preempt.
+                    sleep_ms(1);
+                }
+            }
+        }
+
+        pub(super) fn written(&self) -> u32 {
+            self.written.load(SeqCst)
+        }
+
+        pub(super) fn reads(&self) -> u64 {
+            self.reads.load(SeqCst)
+        }
+
+        pub(super) fn torn(&self) -> u64 {
+            self.torn.load(SeqCst)
+        }
+    }
+
+    /// All keys as one change, from texts for the mode, ratio, kbytes, most others, and the log.
+    fn all([mode, ratio, kbytes, others, log]: &[&str; 5]) -> Option<Values> {
+        let host = Values::new();
+        let mut change = Change::new(Values::new(), &host);
+        for key in Key::ALL {
+            let text = match key {
+                Key::OvercommitMemory => mode,
+                Key::OvercommitRatio => ratio,
+                Key::OvercommitKbytes => kbytes,
+                Key::DmesgRestrict => log,
+                _ => others,
+            };
+            change.set(key, text.as_bytes()).ok()?;
+        }
+        change.finish().ok()
     }
 }
 
