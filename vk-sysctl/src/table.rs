@@ -204,7 +204,10 @@ pub(crate) const NR_OPEN: Entry = Entry {
         at("kernel/sys.c", 1514),
     ],
     enforcer: Enforcer::Hooks(&["expand_files", "do_prlimit"]),
-    exactness: Exactness::Exact,
+    exactness: Exactness::Differs(
+        "the limit counts as it is; the kernel lets a table grow to the multiple of 64 below \
+         it, and keeps one that is larger",
+    ),
     order: Order::Lower,
     exceed: Exceed::May,
     scope: Scope::Machine,
@@ -223,10 +226,16 @@ pub(crate) const FILE_MAX: Entry = Entry {
     unit: Unit::Files,
     global: "files_stat.max_files",
     table: at("fs/file_table.c", 146),
-    reads: &[at("fs/file_table.c", 121),
-        at("fs/file_table.c", 252), at("fs/file_table.c", 258)],
+    reads: &[
+        at("fs/file_table.c", 121),
+        at("fs/file_table.c", 252),
+        at("fs/file_table.c", 258),
+    ],
     enforcer: Enforcer::Hooks(&["alloc_empty_file", "security_file_free"]),
-    exactness: Exactness::Differs("files that were open before the value was set are not counted; AF_UNIX sockets keep twice the host's"),
+    exactness: Exactness::Differs(
+        "files that were open before the value was set are not counted; AF_UNIX sockets keep \
+         twice the host's",
+    ),
     order: Order::Lower,
     exceed: Exceed::SharedPool,
     scope: Scope::Machine,
@@ -262,7 +271,10 @@ pub(crate) const PIPE_USER_PAGES_HARD: Entry = Entry {
     table: at("fs/pipe.c", 1617),
     reads: &[at("fs/pipe.c", 880)],
     enforcer: Enforcer::Hooks(&["alloc_pipe_info", "pipe_fcntl"]),
-    exactness: Exactness::Differs("counted per user of the host, with the user's pipes elsewhere; watch queues keep the host's"),
+    exactness: Exactness::Differs(
+        "counted per user of the host, with the user's pipes elsewhere; watch queues keep the \
+         host's",
+    ),
     order: Order::LowerButZero,
     exceed: Exceed::SharedPool,
     scope: Scope::Machine,
@@ -280,7 +292,10 @@ pub(crate) const PIPE_USER_PAGES_SOFT: Entry = Entry {
     table: at("fs/pipe.c", 1624),
     reads: &[at("fs/pipe.c", 873)],
     enforcer: Enforcer::Hooks(&["alloc_pipe_info", "pipe_fcntl"]),
-    exactness: Exactness::Differs("counted per user of the host, with the user's pipes elsewhere; watch queues keep the host's"),
+    exactness: Exactness::Differs(
+        "counted per user of the host, with the user's pipes elsewhere; watch queues keep the \
+         host's",
+    ),
     order: Order::LowerButZero,
     exceed: Exceed::SharedPool,
     scope: Scope::Machine,
