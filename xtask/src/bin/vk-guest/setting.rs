@@ -7,6 +7,9 @@ use anyhow::{Context, Result};
 /// The host's THP word.
 pub(crate) const THP: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
 
+/// The host's THP word for pages of 2 MiB alone.
+pub(crate) const THP_2M: &str = "/sys/kernel/mm/transparent_hugepage/hugepages-2048kB/enabled";
+
 /// The host's commit mode.
 pub(crate) const OVERCOMMIT: &str = "/proc/sys/vm/overcommit_memory";
 

@@ -42,6 +42,8 @@ fn each_container_reads_its_own() -> Outcome {
     let two = contained("two", "2")?;
     two.set(&[("vm.overcommit_ratio", "37")])?;
     expect_eq("one's mode", one.read(OVERCOMMIT)?.as_str(), "1")?;
+    one.set(&[("vm.overcommit_kbytes", "98304")])?;
+    expect_eq("one's kbytes", one.read(KBYTES)?.as_str(), "98304")?;
     expect_eq("two's mode", two.read(OVERCOMMIT)?.as_str(), "2")?;
     expect_eq("two's ratio", two.read(RATIO)?.as_str(), "37")
 }

@@ -10,7 +10,7 @@ use crate::nested::Nested;
 use crate::oci::Spec;
 use crate::pairs::Pairs;
 use crate::problem::{expect, expect_contains, expect_eq, Outcome};
-use crate::setting::{read, Setting, OVERCOMMIT, THP};
+use crate::setting::{read, Setting, OVERCOMMIT, THP, THP_2M};
 
 /// The area.
 pub(crate) const AREA: Area = Area {
@@ -81,13 +81,26 @@ fn meminfo_of_the_host_stays_the_hosts() -> Outcome {
 
 fn the_thp_file_has_the_containers_word_in_brackets() -> Outcome {
     let container = limited()?;
-    for (word, text) in [
-        ("never", "always madvise [never]"),
-        ("madvise", "always [madvise] never"),
-        ("always", "[always] madvise never"),
+    for (word, text, of_size) in [
+        (
+            "never",
+            "always madvise [never]",
+            "always inherit madvise [never]",
+        ),
+        (
+            "madvise",
+            "always [madvise] never",
+            "always inherit [madvise] never",
+        ),
+        (
+            "always",
+            "[always] madvise never",
+            "[always] inherit madvise never",
+        ),
     ] {
         container.set(&[("thp_enabled", word)])?;
         expect_eq("the file inside", container.read(THP)?.as_str(), text)?;
+        expect_eq("that of 2 MiB", container.read(THP_2M)?.as_str(), of_size)?;
     }
     Ok(())
 }
@@ -103,20 +116,21 @@ fn the_thp_file_of_the_host_has_the_hosts() -> Outcome {
 }
 
 fn the_thp_file_is_not_writable_from_inside() -> Outcome {
-    let host = read(THP)?;
+    let host = [read(THP)?, read(THP_2M)?];
     // The runtime mounts /sys read-only; a process with the right to may mount its own.
     let spec = Spec::new("limited", &["sleep", "10000"]).capability("CAP_SYS_ADMIN");
     let container = Container::create(Runtime::Crun, spec)?;
     container.set(LIMITED)?;
     container.begin()?;
-    let its = THP.replace("/sys/", "/tmp/sys/");
-    let script =
-        format!("mkdir /tmp/sys && mount -t sysfs sysfs /tmp/sys && echo always | tee {its}");
-    let output = container.exec(&["sh", "-c", &script])?;
-    expect(output.status != 0, "the write succeeded", "a refusal")?;
-    expect_contains("the refusal", &output.stderr, "not permitted")?;
-    expect_contains("the refusal", &output.stderr, "tee")?;
-    expect_eq("the host's word", read(THP)?, host)?;
+    container.output(&["mkdir", "/tmp/sys"])?;
+    container.output(&["mount", "-t", "sysfs", "sysfs", "/tmp/sys"])?;
+    for path in [THP, THP_2M] {
+        let its = path.replace("/sys/", "/tmp/sys/");
+        let output = container.exec(&["sh", "-c", &format!("echo always | tee {its}")])?;
+        expect(output.status != 0, "the write succeeded", "a refusal")?;
+        expect_contains("the refusal", &output.stderr, "not permitted")?;
+    }
+    expect_eq("the host's words", [read(THP)?, read(THP_2M)?], host)?;
     expect_eq(
         "the word inside",
         container.read(THP)?.as_str(),
