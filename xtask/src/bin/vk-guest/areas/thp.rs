@@ -21,6 +21,8 @@ pub(crate) const AREA: Area = Area {
         never_gives_none_with_the_host_at_always,
         madvise_gives_them_to_who_asks_with_the_host_at_never,
         madvise_gives_none_unasked_with_the_host_at_always,
+        an_advice_against_them_holds_at_always,
+        grants_and_denials_are_counted,
         a_change_holds_for_the_next_fault,
         unset_brings_the_hosts_word_back,
         a_container_without_a_word_has_the_hosts,
@@ -94,6 +96,34 @@ fn madvise_gives_none_unasked_with_the_host_at_always() -> Outcome {
     let container = contained("madvise", "madvise")?;
     has_none(&touched(&container)?)?;
     has_huge_pages(&actor::inside(&container, &["map", "64", "huge", "touch"])?)
+}
+
+fn an_advice_against_them_holds_at_always() -> Outcome {
+    let _host = Setting::put(THP, "never")?;
+    let container = contained("always", "always")?;
+    has_none(&actor::inside(
+        &container,
+        &["map", "64", "nohuge", "touch"],
+    )?)?;
+    has_huge_pages(&touched(&container)?)
+}
+
+fn grants_and_denials_are_counted() -> Outcome {
+    let _host = Setting::put(THP, "madvise")?;
+    for (word, grows, stays) in [
+        ("always", "thp_granted", "thp_denied"),
+        ("never", "thp_denied", "thp_granted"),
+    ] {
+        let container = contained("counted", word)?;
+        let before = (container.stat(grows)?, container.stat(stays)?);
+        touched(&container)?;
+        let after = (container.stat(grows)?, container.stat(stays)?);
+        let seen = format!("{grows} {} -> {} at {word}", before.0, after.0);
+        expect(after.0 > before.0, seen, "a greater one")?;
+        expect_eq(stays, after.1, before.1)?;
+        container.stop()?;
+    }
+    Ok(())
 }
 
 fn a_change_holds_for_the_next_fault() -> Outcome {
