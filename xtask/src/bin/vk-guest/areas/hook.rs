@@ -20,6 +20,7 @@ pub(crate) const AREA: Area = Area {
         a_feature_is_in_while_it_is_needed_and_linger_s_longer,
         a_feature_goes_out_after_the_last_container_died,
         a_value_equal_to_the_hosts_needs_the_hooks_too,
+        a_default_needs_the_hooks_too,
         ftrace_enabled_0_is_refused_while_armed,
         arming_and_loading_are_refused_while_ftrace_enabled_is_0,
         the_function_tracer_comes_first,

@@ -120,6 +120,25 @@ pub(super) fn a_value_equal_to_the_hosts_needs_the_hooks_too() -> Outcome {
     expect_eq("the value after the host changed its own", inside?, host)
 }
 
+/// Whoever is born has it, so the hooks have to be in before.
+pub(super) fn a_default_needs_the_hooks_too() -> Outcome {
+    let loaded = Loaded::with(&["linger_s=1"])?;
+    set("default", &[("vm.overcommit_memory", "1")])?;
+    // Longer than hooks linger, and a plan to take out what nobody needs.
+    Scout::send_into_new_namespace()?.recall()?;
+    thread::sleep(Duration::from_secs(3));
+    expect_eq("overcommit", is_armed("overcommit")?, true)?;
+    let mut born = Scout::send_into_new_namespace()?;
+    expect_eq("the value inside", born.read(MODE)?.as_str(), "1")?;
+    born.recall()?;
+    unset("default")?;
+    let start = Instant::now();
+    let out = wait_until(LINGER + LATE, || is_armed("overcommit").is_ok_and(|it| !it));
+    let seen = format!("still in after {} ms", start.elapsed().as_millis());
+    expect(out, seen, "out once there is no default")?;
+    Ok(loaded.unload()?)
+}
+
 pub(super) fn ftrace_enabled_0_is_refused_while_armed() -> Outcome {
     let _loaded = Loaded::with(&[])?;
     let mut scout = Scout::send_into_new_namespace()?;
