@@ -13,6 +13,7 @@ use anyhow::{bail, Context, Result};
 use rustix::io::Errno;
 use rustix::mm::MapFlags;
 
+use crate::calls::{fork, wait_for, Fork};
 use crate::container::Container;
 use crate::khugepaged;
 use crate::mapping::{Advice, Mapping, HUGE_BYTES};
@@ -128,8 +129,9 @@ fn act(words: &[&str]) -> Result<()> {
         ["map", mib, options @ ..] => map(mebibytes(mib)?, options),
         ["faults", count] => faults(count.parse().context("no count")?),
         ["collapse", mib] => collapse(mebibytes(mib)?),
+        ["fork", count] => forks(count.parse().context("no count")?),
         ["write", path, value] => writes(path, value),
-        _ => bail!("words: map MIB [touch|huge|nohuge|noreserve|enlist|wait|hold]..., faults N, collapse MIB, write PATH VALUE"),
+        _ => bail!("words: map MIB [touch|huge|nohuge|noreserve|enlist|wait|hold]..., faults N, collapse MIB, fork MAPPINGS, write PATH VALUE"),
     }
 }
 
@@ -188,6 +190,27 @@ fn faults(count: usize) -> Result<()> {
         ("faults", &done.to_string()),
         ("anon_huge_kb", &huge_kb.to_string()),
     ])
+}
+
+/// Forks with so many mappings, which the kernel charges one by one.
+fn forks(count: usize) -> Result<()> {
+    let mut mappings = Vec::new();
+    for number in 0..count {
+        let mapping = Mapping::new(HUGE_BYTES, MapFlags::empty())?;
+        // Neighbours of one kind would be one mapping.
+        match number % 2 {
+            0 => mapping.advise(Advice::Huge)?,
+            _ => mapping.advise(Advice::NoHuge)?,
+        }
+        mappings.push(mapping);
+    }
+    says(&[("map", "ok")])?;
+    let result = match fork() {
+        Ok(Fork::Child) => std::process::exit(0),
+        Ok(Fork::Parent(child)) => wait_for(child).map(|_| "ok".to_owned())?,
+        Err(error) => Errno::from_io_error(&error).map_or("unknown".to_owned(), errno),
+    };
+    says(&[("fork", &result)])
 }
 
 /// Asks the kernel to collapse what was touched in base pages.

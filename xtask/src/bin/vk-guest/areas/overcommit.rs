@@ -8,9 +8,10 @@ use crate::actor::{self, Reading};
 use crate::area::{checks, Area, Module};
 use crate::container::{Container, Runtime};
 use crate::demo::commit;
+use crate::demo::place::Place;
 use crate::oci::Spec;
 use crate::pairs::Pairs;
-use crate::problem::{expect, expect_eq, Outcome};
+use crate::problem::{expect, expect_eq, Outcome, Problem};
 use crate::setting::{Setting, OVERCOMMIT};
 
 /// The area.
@@ -29,7 +30,10 @@ pub(crate) const AREA: Area = Area {
         a_lower_limit_refuses_only_new_mappings,
         a_refusal_is_counted,
         a_container_without_a_policy_is_judged_as_the_host,
+        a_fork_is_refused_for_the_sum_of_its_mappings,
         nothing_is_killed,
+        the_hosts_sum_has_what_containers_map_and_nothing_refused,
+        what_is_held_falls_when_processes_end,
     ],
 };
 
@@ -203,6 +207,17 @@ fn a_container_without_a_policy_is_judged_as_the_host() -> Outcome {
     )
 }
 
+/// A fork is charged mapping by mapping, and no mapping of the child can be counted meanwhile.
+fn a_fork_is_refused_for_the_sum_of_its_mappings() -> Outcome {
+    let container = contained("limited", LIMITED)?;
+    // Of 4 MiB each: the half of the limit and more, of which a fork is twice as much.
+    let refused = actor::inside(&container, &["fork", "16"])?;
+    is("its mappings", &refused, "ok")?;
+    expect_eq("the fork", refused.word("fork"), Some("ENOMEM"))?;
+    let granted = actor::inside(&container, &["fork", "4"])?;
+    expect_eq("a small one", granted.word("fork"), Some("ok"))
+}
+
 fn nothing_is_killed() -> Outcome {
     let container = contained("limited", LIMITED)?;
     let kills = || -> Result<u64> {
@@ -227,4 +242,62 @@ fn nothing_is_killed() -> Outcome {
 fn meminfo_kb(container: &Container, name: &str) -> Result<u64> {
     let text = container.read("/proc/meminfo")?;
     crate::meminfo::kb(&text, name)
+}
+
+/// Returns by how much the host's Committed_AS grows with what `of` does, in MiB.
+fn growth_mib(of: impl FnOnce() -> Outcome) -> std::result::Result<i64, Problem> {
+    let sum_kb = || -> Result<i64> {
+        let text = fs::read_to_string("/proc/meminfo")?;
+        Ok(crate::meminfo::kb(&text, "Committed_AS")? as i64)
+    };
+    let before = sum_kb()?;
+    of()?;
+    Ok((sum_kb()? - before) >> 10)
+}
+
+fn the_hosts_sum_has_what_containers_map_and_nothing_refused() -> Outcome {
+    /// Others come and go meanwhile.
+    const ABOUT_MIB: i64 = 64;
+    let limited = contained("limited", LIMITED)?;
+    let refused = growth_mib(|| {
+        let refused = actor::inside(&limited, &["map", "1000"])?;
+        is("its mapping", &refused, "ENOMEM")
+    })?;
+    expect(
+        refused.abs() < ABOUT_MIB,
+        format!("{refused} MiB more after a refusal of 1000 MiB"),
+        "about as much",
+    )?;
+    let generous = contained("generous", &[("vm.overcommit_memory", "1")])?;
+    let mut held = None;
+    let mapped = growth_mib(|| {
+        held = Some(Place::In(&generous).hold(&["map", "1000", "hold"], "map=")?);
+        Ok(())
+    })?;
+    let seen = format!("{mapped} MiB more with a mapping of 1000 MiB");
+    expect((mapped - 1000).abs() < ABOUT_MIB, seen, "about 1000")?;
+    let ended = growth_mib(|| {
+        drop(held.take());
+        Ok(())
+    })?;
+    let seen = format!("{} MiB less after it ended", -ended);
+    expect((ended + 1000).abs() < ABOUT_MIB, seen, "about 1000")
+}
+
+fn what_is_held_falls_when_processes_end() -> Outcome {
+    let container = contained("limited", LIMITED)?;
+    let before = container.stat("held")?;
+    let holder = Place::In(&container).hold(&["map", "48", "hold"], "map=")?;
+    let during = container.stat("held")?;
+    let seen = format!("held {before} -> {during} with a mapping of 48 MiB");
+    expect(during >= before + (48 << 20), seen, "48 MiB more")?;
+    drop(holder);
+    // What is shown may be 100 ms old.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let after = container.stat("held")?;
+    let seen = format!("held {during} -> {after} after it ended");
+    expect(after + (48 << 20) <= during, seen, "48 MiB less")?;
+    let maximum = container.stat("maxheld")?;
+    let seen = format!("maxheld {maximum}, held was {during}");
+    expect(maximum >= during, seen, "as much")
 }
