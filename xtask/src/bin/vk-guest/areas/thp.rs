@@ -9,6 +9,7 @@ use crate::demo::place::Place;
 use crate::demo::scan;
 use crate::khugepaged;
 use crate::problem::{expect, expect_eq, Outcome};
+use crate::row::row;
 use crate::setting::{Setting, THP};
 
 /// The area.
@@ -26,6 +27,7 @@ pub(crate) const AREA: Area = Area {
         a_change_holds_for_the_next_fault,
         unset_brings_the_hosts_word_back,
         a_container_without_a_word_has_the_hosts,
+        the_gate_is_open_while_somebody_needs_it,
         khugepaged_leaves_a_container_at_never_alone,
         khugepaged_collapses_the_containers_and_none_of_the_hosts,
         containers_with_opposite_words_run_side_by_side,
@@ -151,6 +153,22 @@ fn a_container_without_a_word_has_the_hosts() -> Outcome {
     has_none(&touched(&plain)?)?;
     let _host = Setting::put(THP, "always")?;
     has_huge_pages(&touched(&plain)?)
+}
+
+fn the_gate_is_open_while_somebody_needs_it() -> Outcome {
+    let gate_is = |state: &str, when: &str| -> Outcome {
+        expect_eq(when, row("features", "", "thp")?.word("gate"), state)
+    };
+    gate_is("closed", "at first")?;
+    let (one, other) = (contained("one", "never")?, contained("other", "never")?);
+    gate_is("closed", "with two at `never`")?;
+    one.set(&[("thp_enabled", "always")])?;
+    gate_is("open", "with one at `always`")?;
+    other.set(&[("thp_enabled", "madvise")])?;
+    one.unset()?;
+    gate_is("open", "with one at `madvise`")?;
+    other.set(&[("thp_enabled", "never")])?;
+    gate_is("closed", "with one at `never`")
 }
 
 /// Both processes are on khugepaged's list when one of them comes under `never`.
