@@ -13,7 +13,9 @@
 //!    accounts for.
 //! 4. `finish` puts the exact sum in place of the base. Charges of the new era stay on top, even
 //!    those that the walk has met as well: too much is safe, too little is not.
-//! 5. `refund` takes a refused charge back, unless a recount has begun since the charge and was
+//! 5. `try_charge` is step 1 for a charge that needs no verdict: one step that adds to the estimate,
+//!    or changes nothing where the sum is not below the bound.
+//! 6. `refund` takes a refused charge back, unless a recount has begun since the charge and was
 //!    not abandoned. Then the recount takes it back, because a refused charge never has a mapping
 //!    to be met.
 
@@ -139,6 +141,34 @@ impl Account {
             era: tally.era(),
             held_pages: tally.held_pages(),
         }
+    }
+
+    /// Adds `pages` if the estimate stays below `bound_pages` with them, and tells whether it did.
+    ///
+    /// With the [`least_allowed_pages`](crate::least_allowed_pages) of mode 2 for a bound, this is
+    /// what [`admit`](Self::admit) comes to where it needs no look at who asks: the charge stands.
+    /// Otherwise nothing has changed, and `admit` is to be asked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use vk_overcommit::Account;
+    ///
+    /// let account = Account::new();
+    /// assert!(account.try_charge(99, 100));
+    /// assert!(!account.try_charge(1, 100));
+    /// assert_eq!(account.held_pages(), 99);
+    /// ```
+    #[inline]
+    pub fn try_charge(&self, pages: i64, bound_pages: i64) -> bool {
+        let pages = u64::try_from(pages).unwrap_or(0);
+        // Relaxed: as in `charge`.
+        self.tally
+            .fetch_update(Relaxed, Relaxed, |word| {
+                let tally = Tally::from_word(word).plus(pages);
+                (tally.held_pages() < bound_pages).then_some(tally.word())
+            })
+            .is_ok()
     }
 
     /// Takes back a charge that was refused.

@@ -70,6 +70,39 @@ pub fn allowed_pages(
         .wrapping_sub(growth_reserve_pages(reserves, request))
 }
 
+/// Returns the least of [`allowed_pages`] over all requests.
+///
+/// While the sum of all charges is below it, mode 2 admits whoever asks: the verdict needs neither
+/// the privilege of the task nor the size of its address space. `i64::MIN`, which nothing is below,
+/// where the kernel's arithmetic would wrap for some request.
+///
+/// # Examples
+///
+/// ```
+/// use vk_overcommit::{least_allowed_pages, Memory, Mode, Policy, Reserves, UNLIMITED};
+///
+/// let memory = Memory {
+///     ram_pages: 1000,
+///     hugetlb_pages: 0,
+///     swap_pages: 0,
+///     memory_max_pages: UNLIMITED,
+///     swap_max_pages: UNLIMITED,
+/// };
+/// let reserves = Reserves { admin_pages: 20, user_pages: 30 };
+/// let strict = Policy { mode: Mode::Never, ..Policy::default() };
+///
+/// assert_eq!(least_allowed_pages(&strict, &memory, &reserves), 500 - 20 - 30);
+/// ```
+pub fn least_allowed_pages(policy: &Policy, memory: &Memory, reserves: &Reserves) -> i64 {
+    let limit = commit_limit_pages(policy, memory) as i64;
+    let kept = |pages: u64| i64::try_from(pages).ok();
+    kept(reserves.admin_pages)
+        .and_then(|admin_pages| limit.checked_sub(admin_pages))
+        .zip(kept(reserves.user_pages))
+        .and_then(|(rest_pages, user_pages)| rest_pages.checked_sub(user_pages))
+        .unwrap_or(i64::MIN)
+}
+
 fn admin_reserve_pages(reserves: &Reserves, request: &Request) -> i64 {
     if request.cap_sys_admin {
         return 0;

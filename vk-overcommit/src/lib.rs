@@ -17,7 +17,7 @@ mod tally;
 pub use account::{Account, Charge, Recount};
 pub use backoff::Backoff;
 pub use error::Refusal;
-pub use judgement::{allowed_pages, judge};
+pub use judgement::{allowed_pages, judge, least_allowed_pages};
 pub use limit::commit_limit_pages;
 pub use memory::{Memory, UNLIMITED};
 pub use mode::Mode;

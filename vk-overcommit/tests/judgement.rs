@@ -1,7 +1,8 @@
 //! The three modes, by examples at their edges.
 
 use vk_overcommit::{
-    allowed_pages, judge, Memory, Mode, Policy, Refusal, Request, Reserves, UNLIMITED,
+    allowed_pages, judge, least_allowed_pages, Memory, Mode, Policy, Refusal, Request, Reserves,
+    UNLIMITED,
 };
 
 const MEMORY: Memory = Memory {
@@ -124,6 +125,46 @@ fn mode_2_keeps_a_32nd_of_the_process_up_to_the_user_reserve() {
     assert_eq!(allowed_for(64), 2_998);
     assert_eq!(allowed_for(3_200), 2_900);
     assert_eq!(allowed_for(1_000_000), 2_900);
+}
+
+#[test]
+fn the_least_allowed_is_what_a_large_process_without_privilege_gets() {
+    let large = Request {
+        cap_sys_admin: false,
+        mm_total_vm_pages: Some(1_000_000),
+        ..ROOT
+    };
+    let strict = policy(Mode::Never);
+    let least = least_allowed_pages(&strict, &MEMORY, &RESERVES);
+    assert_eq!(least, 2_600);
+    assert_eq!(least, allowed_pages(&strict, &MEMORY, &RESERVES, &large));
+}
+
+#[test]
+fn where_the_arithmetic_would_wrap_nothing_is_below_the_least() {
+    let least = |ram_pages, admin_pages, user_pages| {
+        let percent = Policy {
+            ratio: 100,
+            kbytes: 0,
+            ..policy(Mode::Never)
+        };
+        let memory = Memory {
+            ram_pages,
+            hugetlb_pages: 0,
+            swap_pages: 0,
+            ..MEMORY
+        };
+        let reserves = Reserves {
+            admin_pages,
+            user_pages,
+        };
+        least_allowed_pages(&percent, &memory, &reserves)
+    };
+    assert_eq!(least(1_000, 0, 0), 1_000);
+    assert_eq!(least(0, 1 << 62, 1 << 62), -(1 << 62) - (1 << 62));
+    assert_eq!(least(0, i64::MAX as u64, 2), i64::MIN);
+    assert_eq!(least(1_000, 1 << 63, 0), i64::MIN);
+    assert_eq!(least(1_000, 0, 1 << 63), i64::MIN);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use vk_overcommit::{
-    allowed_pages, commit_limit_pages, judge, Memory, Mode, Policy, Request, Reserves, UNLIMITED,
+    allowed_pages, commit_limit_pages, judge, least_allowed_pages, Memory, Mode, Policy, Request,
+    Reserves, UNLIMITED,
 };
 
 /// The globals and arguments that `__vm_enough_memory()` in mm/util.c reads.
@@ -154,6 +155,27 @@ fn without_cgroup_limits_every_answer_is_the_kernels() {
         .tests(300_000)
         .max_tests(300_000)
         .quickcheck(agrees as fn(Kernel) -> bool);
+}
+
+#[test]
+fn below_the_least_that_is_allowed_everybody_is_admitted() {
+    fn admits(kernel: Kernel) -> bool {
+        let strict = Kernel {
+            sysctl_overcommit_memory: 2,
+            ..kernel
+        };
+        let (policy, memory, reserves) = (strict.policy(), strict.memory(), strict.reserves());
+        let least = least_allowed_pages(&policy, &memory, &reserves);
+        let below = Kernel {
+            vm_committed_as: least.saturating_sub(1),
+            ..strict
+        };
+        least == i64::MIN || (least <= strict.allowed() && below.vm_enough_memory())
+    }
+    QuickCheck::new()
+        .tests(300_000)
+        .max_tests(300_000)
+        .quickcheck(admits as fn(Kernel) -> bool);
 }
 
 #[test]

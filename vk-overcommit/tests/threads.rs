@@ -9,6 +9,7 @@ use vk_overcommit::Account;
 const TASKS: usize = 3;
 const ROUNDS: u64 = 20_000;
 const RECOUNTS: u64 = 200;
+const BOUND_PAGES: i64 = 1 << 40;
 
 /// An mm: its lock, and the pages mapped in it.
 type Mm = Mutex<u64>;
@@ -24,6 +25,12 @@ fn live(account: &Account, mm: &Mm, seed: u64) {
         random ^= random << 17;
         let pages = random % 100;
         let mut mapped = mm.lock().unwrap();
+        if random % 7 == 0 {
+            if account.try_charge(pages as i64, BOUND_PAGES) {
+                *mapped += pages;
+            }
+            continue;
+        }
         let charge = account.charge(pages as i64);
         match random % 3 {
             0 => account.refuse(charge),
