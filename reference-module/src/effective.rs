@@ -14,6 +14,8 @@ use vk_thp::Enabled;
 pub struct Effective<Id, Books> {
     thp_enabled: Option<Enabled>,
     sysctl: Values,
+    /// That of `sysctl`, which is asked on each charge.
+    overcommit_mode: Option<Mode>,
     writable: [bool; Key::COUNT],
     source: [Option<Id>; Key::COUNT],
     books: Option<(Id, Books)>,
@@ -40,6 +42,7 @@ impl<Id: Copy, Books> Effective<Id, Books> {
         Self {
             thp_enabled: None,
             sysctl: Values::new(),
+            overcommit_mode: None,
             writable: [false; Key::COUNT],
             source: [None; Key::COUNT],
             books: None,
@@ -52,6 +55,10 @@ impl<Id: Copy, Books> Effective<Id, Books> {
     pub fn inherit(&mut self, id: Id, own: &Own, books: impl FnOnce() -> Books) {
         let before = self.sysctl;
         self.sysctl = self.sysctl.merge(*own.sysctl());
+        self.overcommit_mode = match self.sysctl.get(vk_sysctl::Key::OvercommitMemory) {
+            Some(Value::Int(mode)) => Mode::from_raw(mode),
+            _ => None,
+        };
         for key in Key::ALL {
             let is_new = match key {
                 Key::ThpEnabled => self.thp_enabled.is_none() && own.get(key).is_some(),
@@ -113,6 +120,12 @@ impl<Id: Copy, Books> Effective<Id, Books> {
         self.books.as_ref().map(|(id, books)| (*id, books))
     }
 
+    /// Returns the mode of the commit policy, `None` for the host's.
+    #[inline]
+    pub fn overcommit_mode(&self) -> Option<Mode> {
+        self.overcommit_mode
+    }
+
     /// Returns the commit policy, with the host's values for what is not set.
     pub fn overcommit(&self, host: Policy) -> Policy {
         use vk_sysctl::Key as Sysctl;
@@ -125,9 +138,7 @@ impl<Id: Copy, Books> Effective<Id, Books> {
             _ => None,
         };
         Policy {
-            mode: int(Sysctl::OvercommitMemory)
-                .and_then(Mode::from_raw)
-                .unwrap_or(host.mode),
+            mode: self.overcommit_mode().unwrap_or(host.mode),
             ratio: int(Sysctl::OvercommitRatio).unwrap_or(host.ratio),
             kbytes: ulong(Sysctl::OvercommitKbytes).unwrap_or(host.kbytes),
         }

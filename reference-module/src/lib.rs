@@ -9,6 +9,7 @@ mod effective;
 mod errno;
 mod key;
 mod own;
+mod recent;
 mod refusal;
 mod request;
 
@@ -16,5 +17,6 @@ pub use effective::{Effective, Source};
 pub use errno::Errno;
 pub use key::{Field, Key, Setting};
 pub use own::{Own, Rule};
+pub use recent::Recent;
 pub use refusal::{Refusal, What};
 pub use request::{Line, Lines, Request, Target, Verb, REQUEST_MAX};

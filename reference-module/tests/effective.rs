@@ -39,6 +39,7 @@ fn nothing_set_is_the_hosts() {
         ratio: 7,
         kbytes: 3,
     };
+    assert_eq!(effective.overcommit_mode(), None);
     assert_eq!(effective.overcommit(host), host);
 }
 
@@ -53,6 +54,7 @@ fn the_nearest_value_wins_key_by_key() {
         effective.sysctl(Sysctl::OvercommitMemory),
         Some(Value::Int(2))
     );
+    assert_eq!(effective.overcommit_mode(), Some(Mode::Never));
     assert_eq!(effective.source(MEMORY), Source::Namespace(1));
     assert_eq!(effective.books(), Some((1, &10)));
 }

@@ -3,6 +3,7 @@
  * Commit accounting: the host's values, a container's exact sum. The kernel's own is mm/util.c.
  */
 #include <linux/hash.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/percpu_counter.h>
@@ -34,7 +35,7 @@ void vk_overcommit_bind(void)
 	VK_BIND(vk_user_reserve_kbytes, "sysctl_user_reserve_kbytes");
 }
 
-void vk_overcommit_account(long pages)
+notrace void vk_overcommit_account(long pages)
 {
 	percpu_counter_add_batch(vk_committed_as, pages, *vk_committed_as_batch);
 }
@@ -77,12 +78,15 @@ long vk_mm_total_pages(const void *mm)
 	return READ_ONCE(((const struct mm_struct *)mm)->total_vm);
 }
 
-/* The writer's task is the whole owner word; bit 0 marks a reader: kernel/locking/rwsem.c. */
+/*
+ * The writer's task is the owner word but for bit 1, for spinners; bit 0 marks a reader:
+ * kernel/locking/rwsem.c.
+ */
 static bool vk_mm_write_locked_by_current(const struct mm_struct *mm)
 {
 	unsigned long owner = atomic_long_read(&mm->mmap_lock.owner);
 
-	return !(owner & 1) && (owner & ~3UL) == (unsigned long)current;
+	return (owner & ~2UL) == (unsigned long)current;
 }
 
 /*
@@ -101,34 +105,68 @@ static struct vk_in_flight {
 	long pages;
 } vk_in_flight[VK_IN_FLIGHT_SLOTS];
 
-long vk_overcommit_in_flight(const void *p, long pages)
+/* The slot of current, else an empty one, else its own, whoever has it; made current's. */
+static struct vk_in_flight *vk_in_flight_claim(unsigned int own)
 {
-	const struct mm_struct *mm = p;
-	struct vk_in_flight *slot, *mine = NULL;
-	unsigned int start, i, seq;
+	struct vk_in_flight *slot, *empty = NULL;
+	unsigned int i;
 
-	if (!mm || current->mm != mm || !vk_mm_write_locked_by_current(mm))
-		return 0;
-	seq = mm->mm_lock_seq.sequence;
-	start = hash_ptr(current, 8) & ~(VK_IN_FLIGHT_WAYS - 1);
 	for (i = 0; i < VK_IN_FLIGHT_WAYS; i++) {
-		slot = &vk_in_flight[start + i];
-		if (READ_ONCE(slot->task) == current) {
-			mine = slot;
-			break;
-		}
-		if (!mine && !READ_ONCE(slot->task))
-			mine = slot;
+		slot = vk_in_flight + (own ^ i);
+		if (READ_ONCE(slot->task) == current)
+			return slot;
+		if (!empty && !READ_ONCE(slot->task))
+			empty = slot;
 	}
-	if (!mine)
-		mine = &vk_in_flight[start + (hash_ptr(current, 16) & (VK_IN_FLIGHT_WAYS - 1))];
-	if (READ_ONCE(mine->task) != current || mine->seq != seq) {
-		WRITE_ONCE(mine->task, current);
-		mine->seq = seq;
-		mine->pages = 0;
+	slot = empty ?: vk_in_flight + own;
+	WRITE_ONCE(slot->task, current);
+	slot->pages = 0;
+	return slot;
+}
+
+static bool vk_is_in_flight(const struct mm_struct *mm)
+{
+	return mm && current->mm == mm && vk_mm_write_locked_by_current(mm);
+}
+
+static long vk_in_flight_add(struct vk_in_flight *slot, const struct mm_struct *mm, long pages)
+{
+	unsigned int seq = mm->mm_lock_seq.sequence;
+	long before = slot->seq == seq ? slot->pages : 0;
+
+	slot->seq = seq;
+	slot->pages = before + pages;
+	return before;
+}
+
+static unsigned int vk_in_flight_own(void)
+{
+	return hash_ptr(current, ilog2(VK_IN_FLIGHT_SLOTS));
+}
+
+long vk_overcommit_in_flight(const void *mm, long pages)
+{
+	if (!vk_is_in_flight(mm))
+		return 0;
+	return vk_in_flight_add(vk_in_flight_claim(vk_in_flight_own()), mm, pages);
+}
+
+static noinline void vk_overcommit_charge_claiming(const void *mm, long pages)
+{
+	vk_overcommit_in_flight(mm, pages);
+	vk_overcommit_account(pages);
+}
+
+notrace void vk_overcommit_charge(const void *mm, long pages)
+{
+	if (vk_is_in_flight(mm)) {
+		struct vk_in_flight *slot = vk_in_flight + vk_in_flight_own();
+
+		if (READ_ONCE(slot->task) != current)
+			return vk_overcommit_charge_claiming(mm, pages);
+		vk_in_flight_add(slot, mm, pages);
 	}
-	mine->pages += pages;
-	return mine->pages - pages;
+	vk_overcommit_account(pages);
 }
 
 static unsigned long vk_mm_walk(struct mm_struct *mm, unsigned long *vmas)

@@ -3,37 +3,71 @@
  * Whose policy a decision is about: the active pid namespace of a task, of an mm's owner.
  */
 #include <linux/mm_types.h>
+#include <linux/pid.h>
 #include <linux/pid_namespace.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include "vk_shims.h"
 
-static const void *vk_ns_or_host(struct pid_namespace *ns)
+/* Inline, unlike task_active_pid_ns(). The level of a pid is that of its namespace. */
+static __always_inline const void *vk_ns_of_task(struct task_struct *task)
 {
-	return ns && ns->level ? ns : NULL;
+	struct pid *pid = task_pid(task);
+
+	return pid && pid->level ? ns_of_pid(pid) : NULL;
+}
+
+static __always_inline const void *vk_ns_of_current(void)
+{
+	return current->flags & PF_KTHREAD ? NULL : vk_ns_of_task(current);
+}
+
+static __always_inline const void *vk_ns_of_mm(const struct mm_struct *mm)
+{
+	struct task_struct *owner;
+
+	if (!mm || (current->mm == mm && !(current->flags & PF_KTHREAD)))
+		return vk_ns_of_current();
+	/* khugepaged, remote access, kthread_use_mm(): the owner's, and the host's without one. */
+	owner = rcu_dereference_check(mm->owner, rcu_read_lock_sched_held());
+	return owner ? vk_ns_of_task(owner) : NULL;
+}
+
+static __always_inline const void *vk_ns_of_vma(const struct vm_area_struct *vma)
+{
+	return vma && vma->vm_mm ? vk_ns_of_mm(vma->vm_mm) : NULL;
 }
 
 const void *vk_subject_current(void)
 {
-	if (current->flags & PF_KTHREAD)
-		return NULL;
-	return vk_ns_or_host(task_active_pid_ns(current));
+	return vk_ns_of_current();
 }
 
-const void *vk_subject_mm(const void *p)
+const void *vk_subject_mm(const void *mm)
 {
-	const struct mm_struct *mm = p;
-	struct task_struct *owner;
-
-	if (!mm || (current->mm == mm && !(current->flags & PF_KTHREAD)))
-		return vk_subject_current();
-	/* khugepaged, remote access, kthread_use_mm(): the owner's, and the host's without one. */
-	owner = rcu_dereference(mm->owner);
-	return owner ? vk_ns_or_host(task_active_pid_ns(owner)) : NULL;
+	return vk_ns_of_mm(mm);
 }
 
 const void *vk_subject_vma(const void *vma)
 {
-	const struct mm_struct *mm = vma ? ((const struct vm_area_struct *)vma)->vm_mm : NULL;
+	return vk_ns_of_vma(vma);
+}
 
-	return mm ? vk_subject_mm(mm) : NULL;
+/* ---- Subject and read side in one call ---- */
+
+notrace const void *vk_brief_enter_mm(const void *mm)
+{
+	rcu_read_lock_sched();
+	return vk_ns_of_mm(mm);
+}
+
+notrace const void *vk_brief_enter_vma(const void *vma)
+{
+	rcu_read_lock_sched();
+	return vk_ns_of_vma(vma);
+}
+
+notrace void vk_brief_leave(void)
+{
+	rcu_read_unlock_sched();
 }

@@ -7,6 +7,7 @@
 #include <linux/cred.h>
 #include <linux/delay.h>
 #include <linux/fs.h>
+#include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
@@ -104,6 +105,11 @@ void vk_module_put(void)
 unsigned long long vk_clock_ns(void)
 {
 	return ktime_get_mono_fast_ns();
+}
+
+notrace unsigned long vk_jiffies(void)
+{
+	return jiffies;
 }
 
 int vk_current_pid(void)

@@ -125,6 +125,15 @@ const void *vk_subject_current(void);
 const void *vk_subject_mm(const void *mm);
 const void *vk_subject_vma(const void *vma);
 
+/*
+ * The same for what is over in a few dozen instructions: rcu_read_lock_sched() first, which every
+ * grace period waits for as well, and which the caller leaves by vk_brief_leave(). Any context;
+ * nothing may sleep in between, nor walk anything long.
+ */
+const void *vk_brief_enter_mm(const void *mm);
+const void *vk_brief_enter_vma(const void *vma);
+void vk_brief_leave(void);
+
 /* ---- Namespaces ------------------------------------------------------------------- */
 
 /* Any context, under rcu_read_lock() or with the namespace otherwise held. */
@@ -163,6 +172,8 @@ void vk_overcommit_reserves(long *admin, long *user);
 long vk_mm_total_pages(const void *mm);
 /* Pages current was already charged for under the mmap write lock it holds; the call adds @pages. */
 long vk_overcommit_in_flight(const void *mm, long pages);
+/* Both of a charge that is granted: moves the kernel's counter, and adds to what is in flight. */
+void vk_overcommit_charge(const void *mm, long pages);
 /*
  * Sums the VM_ACCOUNT pages of every mm owned by a task of @ns or below.
  * Never sleeps; no caller may hold a spinlock. @unlocked gets the pages of address spaces whose
@@ -257,6 +268,7 @@ void vk_module_get(void);
 bool vk_module_try_get(void);
 void vk_module_put(void);
 unsigned long long vk_clock_ns(void);
+unsigned long vk_jiffies(void);
 int vk_current_pid(void);
 /* CAP_SYS_ADMIN in the initial user namespace: of the task that opened @file, and of current. */
 bool vk_opener_admin(const void *file);

@@ -105,6 +105,15 @@ unsafe extern "C" {
     pub fn vk_subject_vma(vma: *const ::core::ffi::c_void) -> *const ::core::ffi::c_void;
 }
 unsafe extern "C" {
+    pub fn vk_brief_enter_mm(mm: *const ::core::ffi::c_void) -> *const ::core::ffi::c_void;
+}
+unsafe extern "C" {
+    pub fn vk_brief_enter_vma(vma: *const ::core::ffi::c_void) -> *const ::core::ffi::c_void;
+}
+unsafe extern "C" {
+    pub fn vk_brief_leave();
+}
+unsafe extern "C" {
     pub fn vk_ns_parent(ns: *const ::core::ffi::c_void) -> *const ::core::ffi::c_void;
 }
 unsafe extern "C" {
@@ -185,6 +194,9 @@ unsafe extern "C" {
         mm: *const ::core::ffi::c_void,
         pages: ::core::ffi::c_long,
     ) -> ::core::ffi::c_long;
+}
+unsafe extern "C" {
+    pub fn vk_overcommit_charge(mm: *const ::core::ffi::c_void, pages: ::core::ffi::c_long);
 }
 unsafe extern "C" {
     pub fn vk_ns_accounted_pages(
@@ -389,6 +401,9 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vk_clock_ns() -> ::core::ffi::c_ulonglong;
+}
+unsafe extern "C" {
+    pub fn vk_jiffies() -> ::core::ffi::c_ulong;
 }
 unsafe extern "C" {
     pub fn vk_current_pid() -> ::core::ffi::c_int;

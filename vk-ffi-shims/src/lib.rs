@@ -33,13 +33,13 @@ pub use lock::{ControlCell, ControlGuard, RegistryCell, RegistryGuard};
 #[cfg(feature = "kernel")]
 pub use module::opener_is_admin;
 pub use module::{
-    cancel_later, clock_ns, current_is_admin, current_pid, later, resolve, sleep_ms, Pin,
+    cancel_later, clock_ns, current_is_admin, current_pid, jiffies, later, resolve, sleep_ms, Pin,
 };
 pub use namespace::{each_namespace, Init, Namespace};
 #[cfg(feature = "kernel")]
 pub use rcu::{Boxed, Published, RcuBox, Retirees};
-pub use rcu::{RcuHead, ReadGuard};
-pub use subject::{Mm, Vma};
+pub use rcu::{BriefGuard, RcuHead, ReadGuard};
+pub use subject::{briefly_of_mm, briefly_of_vma, Mm, Vma};
 pub use text::{Buffer, Text};
 pub use thp::OrdersAnswer;
 pub use vk_hook;

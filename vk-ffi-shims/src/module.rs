@@ -53,6 +53,13 @@ pub fn clock_ns() -> u64 {
     unsafe { bindings::vk_clock_ns() }
 }
 
+/// Returns the kernel's tick, the cheapest clock there is. Any context.
+#[inline]
+pub fn jiffies() -> u64 {
+    // SAFETY: Any context.
+    unsafe { bindings::vk_jiffies() }
+}
+
 /// Returns the running task's pid in the initial namespace.
 pub fn current_pid() -> i32 {
     // SAFETY: Any context.

@@ -1,7 +1,6 @@
 //! Pid namespaces.
 
 use crate::bindings;
-use crate::ReadGuard;
 use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -15,7 +14,7 @@ use vk_nshash::Key;
 #[derive(Clone, Copy, Debug)]
 pub struct Namespace<'g> {
     raw: NonNull<c_void>,
-    read: PhantomData<&'g ReadGuard>,
+    read: PhantomData<&'g ()>,
 }
 
 /// The init of a namespace.
@@ -34,6 +33,7 @@ impl<'g> Namespace<'g> {
     ///
     /// `raw` is null or a `struct pid_namespace` that lives as long as the read side `'g`.
     #[doc(hidden)]
+    #[inline]
     pub unsafe fn from_raw(raw: *const c_void) -> Option<Self> {
         // INVARIANT: The caller promises.
         NonNull::new(raw.cast_mut()).map(|raw| Self {
@@ -47,6 +47,7 @@ impl<'g> Namespace<'g> {
     }
 
     /// Returns the key that tables know it by.
+    #[inline]
     pub fn key(self) -> Key {
         match Key::new(self.raw.as_ptr() as usize) {
             Some(key) => key,

@@ -40,6 +40,7 @@ pub struct Counted {
 }
 
 /// Moves the kernel's own counter, as `vm_acct_memory()`. Any context.
+#[inline]
 pub fn account(pages: i64) {
     // SAFETY: The feature's symbols are resolved, or the hook would not be armed.
     unsafe { bindings::vk_overcommit_account(pages) };
@@ -86,6 +87,16 @@ pub fn in_flight_pages(mm: Option<Mm<'_>>, pages: i64) -> u64 {
     let mm = mm.map_or(core::ptr::null(), Mm::as_ptr);
     // SAFETY: `mm` is null or live (type invariant).
     unsafe { bindings::vk_overcommit_in_flight(mm, pages) }.unsigned_abs()
+}
+
+/// Keeps the books of a charge that was granted: [`account`] and [`in_flight_pages`] in one call.
+///
+/// Any context.
+#[inline]
+pub fn charge(mm: Option<Mm<'_>>, pages: i64) {
+    let mm = mm.map_or(core::ptr::null(), Mm::as_ptr);
+    // SAFETY: As in `account`, and `mm` is null or live (type invariant).
+    unsafe { bindings::vk_overcommit_charge(mm, pages) };
 }
 
 impl Namespace<'_> {

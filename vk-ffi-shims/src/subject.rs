@@ -1,7 +1,7 @@
 //! Whose policy a decision is about.
 
 use crate::bindings;
-use crate::{Namespace, ReadGuard};
+use crate::{BriefGuard, Namespace, ReadGuard};
 use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -41,6 +41,40 @@ impl<'g> Namespace<'g> {
     }
 }
 
+/// Calls `then` with the namespace of [`Namespace::of_mm`], briefly: it must not sleep, nor walk
+/// anything long. `None` for the host.
+///
+/// Any context. Read side and subject cost one call.
+#[inline]
+pub fn briefly_of_mm<T>(
+    mm: Option<Mm<'_>>,
+    then: impl for<'g> FnOnce(&'g BriefGuard, Namespace<'g>) -> Option<T>,
+) -> Option<T> {
+    let mm = mm.map_or(core::ptr::null(), Mm::as_ptr);
+    // SAFETY: `mm` is null or live (type invariant).
+    let ns = unsafe { bindings::vk_brief_enter_mm(mm) };
+    // SAFETY: Just entered.
+    let read = unsafe { BriefGuard::entered() };
+    // SAFETY: As in `Namespace::of_current`.
+    let ns = unsafe { Namespace::from_raw(ns) }?;
+    then(&read, ns)
+}
+
+/// Calls `then` with the namespace of [`Namespace::of_vma`], as [`briefly_of_mm`] does.
+#[inline]
+pub fn briefly_of_vma<T>(
+    vma: Vma<'_>,
+    then: impl for<'g> FnOnce(&'g BriefGuard, Namespace<'g>) -> Option<T>,
+) -> Option<T> {
+    // SAFETY: The VMA is live (type invariant).
+    let ns = unsafe { bindings::vk_brief_enter_vma(vma.as_ptr()) };
+    // SAFETY: Just entered.
+    let read = unsafe { BriefGuard::entered() };
+    // SAFETY: As in `Namespace::of_current`.
+    let ns = unsafe { Namespace::from_raw(ns) }?;
+    then(&read, ns)
+}
+
 macro_rules! argument {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -58,11 +92,13 @@ macro_rules! argument {
             ///
             /// `raw` is null or live until the handler returns.
             #[doc(hidden)]
+            #[inline]
             pub unsafe fn from_raw(raw: *const c_void) -> Option<Self> {
                 NonNull::new(raw.cast_mut()).map(|raw| Self(raw, PhantomData))
             }
 
             #[doc(hidden)]
+            #[inline]
             pub fn as_ptr(self) -> *const c_void {
                 self.0.as_ptr()
             }

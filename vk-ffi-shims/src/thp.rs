@@ -37,6 +37,7 @@ pub fn host_enabled() -> u8 {
 
 impl Vma<'_> {
     /// Tells whether it is anonymous memory.
+    #[inline]
     pub fn is_anonymous(self) -> bool {
         // SAFETY: Live (type invariant).
         unsafe { bindings::vk_vma_is_anonymous(self.as_ptr()) }

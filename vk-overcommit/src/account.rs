@@ -162,11 +162,12 @@ impl Account {
     #[inline]
     pub fn try_charge(&self, pages: i64, bound_pages: i64) -> bool {
         let pages = u64::try_from(pages).unwrap_or(0);
+        let bound_pages = u64::try_from(bound_pages).unwrap_or(0);
         // Relaxed: as in `charge`.
         self.tally
             .fetch_update(Relaxed, Relaxed, |word| {
-                let tally = Tally::from_word(word).plus(pages);
-                (tally.held_pages() < bound_pages).then_some(tally.word())
+                let charged = Tally::from_word(word).plus_below(pages, bound_pages);
+                charged.map(Tally::word)
             })
             .is_ok()
     }

@@ -54,6 +54,17 @@ impl Tally {
         self.with_pages(sum)
     }
 
+    /// Adds a charge if the estimate stays below `bound_pages`.
+    #[inline]
+    pub(crate) const fn plus_below(self, pages: u64, bound_pages: u64) -> Option<Self> {
+        // Too many to count is one more than the most that fits, and so above any bound.
+        let sum = (self.0 & (OVERFLOWED | PAGES_MAX)).saturating_add(pages);
+        if sum >= bound_pages || sum > PAGES_MAX {
+            return None;
+        }
+        Some(Self(self.0.wrapping_add(pages)))
+    }
+
     /// Takes a charge of `era` back, unless a recount has done or will do so.
     ///
     /// What has overflowed stays: its sum is not known.

@@ -197,6 +197,40 @@ fn too_much_to_count_during_a_recount_is_not_forgotten() {
 }
 
 #[test]
+fn a_charge_is_tried_against_any_bound() {
+    const MOST: i64 = (1 << 44) - 1;
+    let account = Account::new();
+    assert!(!account.try_charge(0, 0));
+    assert!(!account.try_charge(5, -1));
+    assert!(!account.try_charge(5, i64::MIN));
+    assert!(!account.try_charge(5, 5));
+    assert!(account.try_charge(-5, 1));
+    assert_eq!(account.held_pages(), 0);
+
+    assert!(account.try_charge(5, 6));
+    assert!(!account.try_charge(i64::MAX, i64::MAX));
+    assert!(!account.try_charge(MOST - 4, i64::MAX));
+    assert_eq!(account.held_pages(), 5);
+    assert!(account.try_charge(MOST - 5, i64::MAX));
+    assert_eq!(account.held_pages(), MOST);
+
+    account.charge(1);
+    assert_eq!(account.held_pages(), i64::MAX);
+    assert!(!account.try_charge(0, i64::MAX));
+    assert_eq!(account.try_begin_recount().unwrap().finish(7), 7);
+    assert!(account.try_charge(0, 8));
+}
+
+#[test]
+fn a_charge_that_was_tried_is_part_of_what_a_recount_replaces() {
+    let account = Account::new();
+    assert!(account.try_charge(3, 10));
+    let recount = account.try_begin_recount().unwrap();
+    assert!(account.try_charge(2, 10));
+    assert_eq!(recount.finish(1), 3);
+}
+
+#[test]
 fn the_era_goes_round_without_touching_the_pages() {
     let account = Account::new();
     account.charge(3);

@@ -1,7 +1,9 @@
 //! The account of one container, with the times of its last recounts.
 
+use core::ops::Deref;
 use kernel::sync::Arc;
 use vk_overcommit::{Account, Backoff};
+use vk_reference_module::Recent;
 
 /// What snapshots point to: it outlives the container while a descendant charges it.
 pub(crate) struct Books {
@@ -21,6 +23,32 @@ impl Books {
             refusals: Allowance::new(),
             shown: Backoff::new(),
         }
+    }
+}
+
+/// The books as one snapshot knows them: with what its policy let everybody have a moment ago.
+///
+/// A change of policy makes a new snapshot, with nothing kept: it takes effect at once. The size
+/// of the machine, the limits of the cgroup and the host's own values are at most a jiffy old.
+pub(crate) struct Charged {
+    pub(crate) books: Shared,
+    /// [`least_allowed_pages`](vk_overcommit::least_allowed_pages), by the jiffy.
+    pub(crate) least_allowed: Recent,
+}
+
+impl Charged {
+    pub(crate) fn new(books: Shared) -> Self {
+        Self {
+            books,
+            least_allowed: Recent::new(),
+        }
+    }
+}
+
+impl Deref for Charged {
+    type Target = Books;
+    fn deref(&self) -> &Books {
+        &self.books
     }
 }
 

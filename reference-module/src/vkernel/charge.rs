@@ -6,8 +6,8 @@ use crate::books::Books;
 use crate::container::{Container, Effective};
 use crate::engine::is_enforced;
 use crate::registry;
-use vk_ffi_shims::{clock_ns, hook, overcommit, Mm, Namespace, ReadGuard};
-use vk_overcommit::{Backoff, Memory, Mode, Policy, Request, Reserves};
+use vk_ffi_shims::{briefly_of_mm, clock_ns, hook, jiffies, overcommit, Mm, Namespace, ReadGuard};
+use vk_overcommit::{least_allowed_pages, Backoff, Memory, Mode, Policy, Request, Reserves};
 
 const ENOMEM: i32 = 12;
 const PAGE_SHIFT: u32 = 12;
@@ -41,16 +41,61 @@ fn memory(ns: Namespace<'_>, machine: &overcommit::Machine) -> Memory {
     }
 }
 
+/// What the snapshot says of a request without a look at who asks.
+enum Glance {
+    /// Granted, and charged.
+    Granted,
+    /// Nothing was charged: look closely.
+    Unclear,
+}
+
 /// Before `__vm_enough_memory()`: any context, also atomic (swapoff). The global counter moves
 /// exactly as in the original.
 fn enough(mm: Option<Mm<'_>>, pages: i64, cap_sys_admin: bool) -> Option<i32> {
     if !is_enforced() {
         return None;
     }
+    match glance(mm, pages)? {
+        Glance::Granted => Some(0),
+        Glance::Unclear => examine(mm, pages, cap_sys_admin),
+    }
+}
+
+/// Grants what is certainly granted: everything in mode 1; in mode 2 what stays below the least
+/// that anybody was allowed in this jiffy.
+#[inline]
+fn glance(mm: Option<Mm<'_>>, pages: i64) -> Option<Glance> {
+    briefly_of_mm(mm, |read, ns| {
+        let effective = registry::find(read, ns)?.effective(read);
+        let (_, charged) = effective.books()?;
+        match effective.overcommit_mode() {
+            Some(Mode::Always) => {
+                charged.account.charge(pages);
+                overcommit::account(pages);
+                Some(Glance::Granted)
+            }
+            Some(Mode::Never) => {
+                let bound_pages = charged.least_allowed.pages(jiffies());
+                if !charged.account.try_charge(pages, bound_pages) {
+                    return Some(Glance::Unclear);
+                }
+                overcommit::charge(mm, pages);
+                Some(Glance::Granted)
+            }
+            Some(Mode::Heuristic) | None => Some(Glance::Unclear),
+        }
+    })
+}
+
+/// Gathers all that a decision needs, decides, and recounts before a refusal.
+#[cold]
+fn examine(mm: Option<Mm<'_>>, pages: i64, cap_sys_admin: bool) -> Option<i32> {
     let read = ReadGuard::new();
     let subject = Namespace::of_mm(&read, mm)?;
     let effective = registry::find(&read, subject)?.effective(&read);
     let (owner, books) = effective.books()?;
+    // Before anything is read that goes into the limit.
+    let now = jiffies();
     let policy = effective.overcommit(host_policy());
 
     overcommit::account(pages);
@@ -71,10 +116,13 @@ fn enough(mm: Option<Mm<'_>>, pages: i64, cap_sys_admin: bool) -> Option<i32> {
         admin_pages: machine.admin_reserve_pages,
         user_pages: machine.user_reserve_pages,
     };
+    let memory = memory(ns, &machine);
+    let least_pages = least_allowed_pages(&policy, &memory, &reserves);
+    books.least_allowed.keep(now, least_pages);
     let mut taken = None;
     let verdict = books
         .account
-        .admit(&policy, &memory(ns, &machine), &reserves, &request, || {
+        .admit(&policy, &memory, &reserves, &request, || {
             if !overcommit::may_recount() {
                 return None;
             }

@@ -1,9 +1,9 @@
 //! A pid namespace that the module knows.
 
-use crate::books::Shared;
+use crate::books::{Charged, Shared};
 use core::sync::atomic::{AtomicU64, Ordering};
-use vk_ffi_shims::vk_nshash::Key as Address;
-use vk_ffi_shims::{Namespace, Pin, Published, ReadGuard, RegistryCell};
+use vk_ffi_shims::vk_nshash::{Key as Address, ReadSide};
+use vk_ffi_shims::{Namespace, Pin, Published, RegistryCell};
 use vk_reference_module::Own;
 
 /// What a snapshot is keyed by: the 64-bit id for people, the address for the kernel.
@@ -13,7 +13,7 @@ pub(crate) struct Id {
     pub(crate) address: Address,
 }
 
-pub(crate) type Effective = vk_reference_module::Effective<Id, Shared>;
+pub(crate) type Effective = vk_reference_module::Effective<Id, Charged>;
 
 /// One namespace: what was set for it, and what follows from that and its ancestors.
 pub(crate) struct Container {
@@ -45,7 +45,8 @@ impl Container {
         }
     }
 
-    pub(crate) fn effective<'g>(&'g self, read: &'g ReadGuard) -> &'g Effective {
+    #[inline]
+    pub(crate) fn effective<'g>(&'g self, read: &'g impl ReadSide) -> &'g Effective {
         self.effective.read(read)
     }
 }

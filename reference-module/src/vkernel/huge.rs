@@ -3,11 +3,11 @@
 //! Hooks: `__thp_vma_allowable_orders`, and `enabled` above and in `hugepages-2048kB`, of
 //! mm/huge_memory.c.
 
-use crate::container::count;
+use crate::container::{count, Container};
 use crate::engine::is_enforced;
 use crate::inside::{self, Denial};
 use crate::registry;
-use vk_ffi_shims::{hook, Namespace, OrdersAnswer, ReadGuard, Vma};
+use vk_ffi_shims::{briefly_of_vma, hook, Namespace, OrdersAnswer, ReadGuard, Vma};
 use vk_reference_module::{Key, Setting};
 use vk_thp::{decide, Asker, Enabled, OrderMode, Orders, VmaFlags};
 
@@ -19,19 +19,25 @@ fn allowable(vma: Vma<'_>, vm_flags: u64, asker: u32, orders: u64) -> OrdersAnsw
     if !is_enforced() {
         return OrdersAnswer::Host;
     }
-    let read = ReadGuard::new();
-    let Some(container) = Namespace::of_vma(&read, vma).and_then(|ns| registry::find(&read, ns))
-    else {
-        return OrdersAnswer::Host;
-    };
-    let Some(policy) = container.effective(&read).thp_enabled() else {
-        return OrdersAnswer::Host;
-    };
-    let Some(asker) = Asker::from_raw(asker) else {
-        return OrdersAnswer::Host;
-    };
-    let flags = VmaFlags::from_bits_truncate(vm_flags);
+    let answer = briefly_of_vma(vma, |read, ns| {
+        let container = registry::find(read, ns)?;
+        let policy = container.effective(read).thp_enabled()?;
+        let asker = Asker::from_raw(asker)?;
+        Some(allowed(container, policy, vma, vm_flags, asker, orders))
+    });
+    answer.unwrap_or(OrdersAnswer::Host)
+}
 
+/// What `policy` leaves of `orders`. Preemption is off.
+fn allowed(
+    container: &Container,
+    policy: Enabled,
+    vma: Vma<'_>,
+    vm_flags: u64,
+    asker: Asker,
+    orders: u64,
+) -> OrdersAnswer {
+    let flags = VmaFlags::from_bits_truncate(vm_flags);
     if vma.is_anonymous() {
         let left = decide(policy, flags, asker, Orders::from_bits_retain(orders)).bits();
         if left == orders {

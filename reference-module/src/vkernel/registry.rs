@@ -9,14 +9,14 @@
 //! - Correctness never depends on birth: a namespace that is not in the table has the policy of its
 //!   nearest ancestor that is.
 
-use crate::books::Books;
+use crate::books::{Books, Charged};
 use crate::container::{Container, Counters, Effective, Id};
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::alloc::AllocError;
 use kernel::alloc::Flags;
 use kernel::prelude::*;
 use kernel::sync::Arc;
-use vk_ffi_shims::vk_nshash::{Key as Address, Node, Table};
+use vk_ffi_shims::vk_nshash::{Key as Address, Node, ReadSide, Table};
 use vk_ffi_shims::{
     Boxed, ControlGuard, Namespace, Pin, Published, RcuBox, RcuHead, ReadGuard, RegistryCell,
     RegistryGuard, Retirees,
@@ -33,12 +33,12 @@ static FAILED_BIRTHS: AtomicU64 = AtomicU64::new(0);
 
 /// Finds the container of a namespace: its own, or the nearest ancestor's.
 #[inline]
-pub(crate) fn find<'g>(read: &'g ReadGuard, ns: Namespace<'_>) -> Option<&'g Container> {
+pub(crate) fn find<'g>(read: &'g impl ReadSide, ns: Namespace<'_>) -> Option<&'g Container> {
     TABLE.find(read, ns.key()).or_else(|| climb(read, ns))
 }
 
 #[cold]
-fn climb<'g>(read: &'g ReadGuard, ns: Namespace<'_>) -> Option<&'g Container> {
+fn climb<'g>(read: &'g impl ReadSide, ns: Namespace<'_>) -> Option<&'g Container> {
     let mut at = ns;
     for _ in 0..LEVELS {
         at = at.parent()?;
@@ -188,7 +188,9 @@ fn compute(read: &ReadGuard, write: &RegistryGuard, container: &Container) -> Ef
     let mut effective = Effective::host();
     let mut at = container;
     for _ in 0..LEVELS {
-        effective.inherit(at.id, at.own.get(write), || at.books.clone());
+        effective.inherit(at.id, at.own.get(write), || {
+            Charged::new(at.books.clone())
+        });
         let Some(parent) = at.parent.and_then(|parent| TABLE.find(read, parent)) else {
             break;
         };

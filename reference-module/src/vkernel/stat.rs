@@ -91,7 +91,7 @@ impl Stat {
         let account = container
             .effective(read)
             .books()
-            .map_or(&container.books, |(_, books)| books);
+            .map_or(&container.books, |(_, charged)| &charged.books);
         let load = |counter: &core::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Self {
             max_held_pages: account.account.max_held_pages(),

@@ -1,0 +1,50 @@
+//! A number of pages that is good for one tick of a clock.
+
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// The last number kept, with the tick it was computed in, in one word: no reader sees half of it.
+///
+/// From the low end: 32 bits of pages, of which 0 stands for none, and 32 bits of the tick. More
+/// than 2^32 pages, 16 TiB, are kept as the most that fits. A tick comes round again after 2^32:
+/// 49 days of 1000 per second, in which nobody has kept anything.
+///
+/// # Examples
+///
+/// ```
+/// use vk_reference_module::Recent;
+///
+/// let limit = Recent::new();
+/// limit.keep(7, 100);
+/// assert_eq!(limit.pages(7), 100);
+/// assert_eq!(limit.pages(8), 0);
+/// ```
+#[derive(Debug, Default)]
+pub struct Recent(AtomicU64);
+
+const TICK_SHIFT: u32 = 32;
+
+impl Recent {
+    /// Keeps nothing.
+    pub const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Keeps `pages`, computed from what was read at `tick` or later.
+    ///
+    /// A writer that is late does no harm: nobody asks for its tick any more.
+    pub fn keep(&self, tick: u64, pages: i64) {
+        let pages = u32::try_from(pages.max(0)).unwrap_or(u32::MAX);
+        // Relaxed: the word is all there is.
+        self.0.store(tick << TICK_SHIFT | u64::from(pages), Relaxed);
+    }
+
+    /// Returns the pages kept at `tick`, 0 if none were.
+    #[inline]
+    pub fn pages(&self, tick: u64) -> i64 {
+        let word = self.0.load(Relaxed);
+        if (word >> TICK_SHIFT) as u32 != tick as u32 {
+            return 0;
+        }
+        i64::from(word as u32)
+    }
+}
