@@ -199,7 +199,7 @@ struct vk_hook vk_hooks[VK_HOOKS] = {
 	VK_HOOK_ENTRY(VK_HOOK_THP_ENABLED_SHOW, "enabled_show", thp_enabled_show,
 		      THP, REPL, CURRENT),
 	VK_HOOK_ENTRY(VK_HOOK_THP_ENABLED_STORE, "enabled_store", thp_enabled_store,
-		      THP, REPL, CURRENT),
+		      THP, SHADOW, CURRENT),
 	VK_HOOK_ENTRY(VK_HOOK_ANON_ENABLED_SHOW, "anon_enabled_show", anon_enabled_show,
 		      THP, SHADOW, CURRENT),
 	VK_HOOK_ENTRY(VK_HOOK_ANON_ENABLED_STORE, "anon_enabled_store", anon_enabled_store,

@@ -30,7 +30,7 @@ void vk_thp_bind(void)
 	VK_BIND(vk_min_free_kbytes, "min_free_kbytes");
 }
 
-bool vk_vma_is_anonymous(const void *vma)
+notrace bool vk_vma_is_anonymous(const void *vma)
 {
 	return vma_is_anonymous((struct vm_area_struct *)vma);
 }
@@ -74,6 +74,13 @@ unsigned int vk_thpsize_order(const void *p)
 /* Whether the gate is open, and the host's own bit behind it; under *vk_orders_lock. */
 static bool vk_gate_open;
 static bool vk_host_always;
+/*
+ * What the host's own values come to, for vk_shadow_thp_allowable_orders(): an anonymous VMA with
+ * one of these flags gets PMD order. All flags for always, as no anonymous VMA is without any
+ * (do_mmap() sets VM_MAYREAD and its like). Written under *vk_orders_lock by everyone who has
+ * changed one of the values, after that: the last of them sees all changes.
+ */
+static unsigned long vk_host_vm_flags;
 static int vk_min_free_before, vk_min_free_raised;
 
 static bool vk_thp_global(unsigned int bit)
@@ -103,6 +110,18 @@ static bool vk_thp_host_allows(unsigned long vm_flags)
 	       (advised && vk_thp_global(TRANSPARENT_HUGEPAGE_REQ_MADV_FLAG));
 }
 
+/* Under *vk_orders_lock. */
+static void vk_host_vm_flags_update(void)
+{
+	unsigned long vm_flags = 0;
+
+	if (vk_thp_host_allows(0))
+		vm_flags = ~0UL;
+	else if (vk_thp_host_allows(VM_HUGEPAGE))
+		vm_flags = VM_HUGEPAGE;
+	WRITE_ONCE(vk_host_vm_flags, vm_flags);
+}
+
 unsigned int vk_thp_host_enabled(void)
 {
 	/* Where the feature is refused nothing is known, and nobody acts on the answer. */
@@ -126,6 +145,12 @@ unsigned long vk_host_thp_allowable_orders_call(const void *vma, unsigned long v
 	return static_call(vk_host_thp_allowable_orders)(vma, vm_flags, type, orders);
 }
 
+long vk_host_thp_enabled_store_call(const void *kobj, const void *attr, const void *buf,
+				    unsigned long count)
+{
+	return static_call(vk_host_thp_enabled_store)(kobj, attr, buf, count);
+}
+
 long vk_host_anon_enabled_show_call(const void *kobj, const void *attr, void *buf)
 {
 	return static_call(vk_host_anon_enabled_show)(kobj, attr, buf);
@@ -139,16 +164,32 @@ long vk_host_anon_enabled_store_call(const void *kobj, const void *attr, const v
 
 /* ---- Shadows: the host's own policy while the gate is open ---- */
 
-static notrace unsigned long vk_shadow_thp_allowable_orders(const void *vma, unsigned long vm_flags,
+static notrace unsigned long vk_shadow_thp_allowable_orders(const void *p, unsigned long vm_flags,
 							    int type, unsigned long orders)
 {
-	if (type != VK_TVA_FORCED_COLLAPSE && (orders & BIT(HPAGE_PMD_ORDER)) &&
-	    vk_vma_is_anonymous(vma) && !vk_thp_host_allows(vm_flags)) {
+	struct vm_area_struct *vma = (struct vm_area_struct *)p;
+
+	if (type != VK_TVA_FORCED_COLLAPSE && vma_is_anonymous(vma) &&
+	    !(vm_flags & READ_ONCE(vk_host_vm_flags))) {
 		orders &= ~BIT(HPAGE_PMD_ORDER);
 		if (!orders)
 			return 0;
 	}
 	return static_call(vk_original_thp_allowable_orders)(vma, vm_flags, type, orders);
+}
+
+/* The original, and what follows from its change before the writer returns. It sleeps. */
+static notrace long vk_shadow_thp_enabled_store(const void *kobj, const void *attr,
+						const void *buf, unsigned long count)
+{
+	int slot = vk_flight_enter(VK_HOOK_THP_ENABLED_STORE);
+	long ret = static_call(vk_original_thp_enabled_store)(kobj, attr, buf, count);
+
+	spin_lock(vk_orders_lock);
+	vk_host_vm_flags_update();
+	spin_unlock(vk_orders_lock);
+	vk_flight_leave(VK_HOOK_THP_ENABLED_STORE, slot);
+	return ret;
 }
 
 static notrace long vk_shadow_anon_enabled_show(const void *kobj, const void *attr, void *buf)
@@ -173,7 +214,7 @@ static notrace long vk_shadow_anon_enabled_store(const void *kobj, const void *a
 						 const void *buf, unsigned long count)
 {
 	static const char *const modes[] = { "always", "inherit", "madvise", "never" };
-	int mode, err;
+	int mode, err, slot;
 
 	if (vk_thpsize_order(kobj) != HPAGE_PMD_ORDER)
 		return static_call(vk_original_anon_enabled_store)(kobj, attr, buf, count);
@@ -187,8 +228,11 @@ static notrace long vk_shadow_anon_enabled_store(const void *kobj, const void *a
 		__assign_bit(HPAGE_PMD_ORDER, vk_orders_always, mode == 0);
 	__assign_bit(HPAGE_PMD_ORDER, vk_orders_inherit, mode == 1);
 	__assign_bit(HPAGE_PMD_ORDER, vk_orders_madvise, mode == 2);
+	vk_host_vm_flags_update();
 	spin_unlock(vk_orders_lock);
+	slot = vk_flight_enter(VK_HOOK_ANON_ENABLED_STORE);
 	err = static_call(vk_start_stop_khugepaged)();
+	vk_flight_leave(VK_HOOK_ANON_ENABLED_STORE, slot);
 	return err ? err : (long)count;
 }
 
@@ -196,9 +240,11 @@ static notrace long vk_shadow_anon_enabled_store(const void *kobj, const void *a
  * The gate.
  *
  * 1. The hooks of the feature are armed and verified (the caller's duty).
- * 2. The host's way out of the stubs is switched to the shadows.
- * 3. The bit is set under the kernel's lock for it, the host's own bit kept aside.
- * 4. khugepaged is started, as the kernel does after a store.
+ * 2. The host's writes are switched to the shadows, which keep vk_host_vm_flags. RCU-tasks: a
+ *    write that is in an original already has changed its value before it sleeps.
+ * 3. vk_host_vm_flags is right from now on, and the host's faults are switched to the shadow.
+ * 4. The bit is set under the kernel's lock for it, the host's own bit kept aside.
+ * 5. khugepaged is started, as the kernel does after a store.
  */
 int vk_thp_gate_open(void)
 {
@@ -207,13 +253,19 @@ int vk_thp_gate_open(void)
 	if (vk_gate_open)
 		return 0;
 	if (vk_hooks[VK_HOOK_THP_ALLOWABLE_ORDERS].state != VK_STATE_ARMED ||
+	    vk_hooks[VK_HOOK_THP_ENABLED_STORE].state != VK_STATE_ARMED ||
 	    vk_hooks[VK_HOOK_ANON_ENABLED_SHOW].state != VK_STATE_ARMED ||
 	    vk_hooks[VK_HOOK_ANON_ENABLED_STORE].state != VK_STATE_ARMED)
 		return -ENODEV;
 
+	static_call_update(vk_host_thp_enabled_store, vk_shadow_thp_enabled_store);
+	static_call_update(vk_host_anon_enabled_store, vk_shadow_anon_enabled_store);
+	synchronize_rcu_tasks();
+	spin_lock(vk_orders_lock);
+	vk_host_vm_flags_update();
+	spin_unlock(vk_orders_lock);
 	static_call_update(vk_host_thp_allowable_orders, vk_shadow_thp_allowable_orders);
 	static_call_update(vk_host_anon_enabled_show, vk_shadow_anon_enabled_show);
-	static_call_update(vk_host_anon_enabled_store, vk_shadow_anon_enabled_store);
 
 	vk_min_free_before = READ_ONCE(*vk_min_free_kbytes);
 	spin_lock(vk_orders_lock);
@@ -240,7 +292,7 @@ static bool vk_thp_host_uses_huge_pages(void)
 /*
  * 1. The host's own bit is put back under the lock.
  * 2. RCU-tasks: a task preempted between the inline gate and the call must still find the hook.
- * 3. The stubs lead the host to the original again.
+ * 3. The stubs lead the host to the original again, its faults before its writes.
  * 4. khugepaged is stopped if nobody needs it, and min_free_kbytes is what it was, unless
  *    somebody set it meanwhile.
  */
@@ -265,6 +317,9 @@ int vk_thp_gate_close(void)
 	__static_call_update(&STATIC_CALL_KEY(vk_host_anon_enabled_store),
 			     STATIC_CALL_TRAMP_ADDR(vk_host_anon_enabled_store),
 			     static_call_query(vk_original_anon_enabled_store));
+	__static_call_update(&STATIC_CALL_KEY(vk_host_thp_enabled_store),
+			     STATIC_CALL_TRAMP_ADDR(vk_host_thp_enabled_store),
+			     static_call_query(vk_original_thp_enabled_store));
 
 	err = static_call(vk_start_stop_khugepaged)();
 	if (READ_ONCE(*vk_min_free_kbytes) == vk_min_free_raised &&

@@ -12,14 +12,18 @@
 
 unsigned long vk_handler_thp_allowable_orders(const void *vma, unsigned long vm_flags, int type,
 					      unsigned long orders);
+long vk_handler_thp_enabled_store(const void *kobj, const void *attr, const void *buf,
+				  unsigned long count);
 long vk_handler_anon_enabled_show(const void *kobj, const void *attr, void *buf);
 long vk_handler_anon_enabled_store(const void *kobj, const void *attr, const void *buf,
 				   unsigned long count);
 
 DECLARE_STATIC_CALL(vk_original_thp_allowable_orders, vk_handler_thp_allowable_orders);
+DECLARE_STATIC_CALL(vk_original_thp_enabled_store, vk_handler_thp_enabled_store);
 DECLARE_STATIC_CALL(vk_original_anon_enabled_show, vk_handler_anon_enabled_show);
 DECLARE_STATIC_CALL(vk_original_anon_enabled_store, vk_handler_anon_enabled_store);
 DECLARE_STATIC_CALL(vk_host_thp_allowable_orders, vk_handler_thp_allowable_orders);
+DECLARE_STATIC_CALL(vk_host_thp_enabled_store, vk_handler_thp_enabled_store);
 DECLARE_STATIC_CALL(vk_host_anon_enabled_show, vk_handler_anon_enabled_show);
 DECLARE_STATIC_CALL(vk_host_anon_enabled_store, vk_handler_anon_enabled_store);
 

@@ -236,6 +236,8 @@ unsigned long vk_host_thp_allowable_orders_call(const void *vma, unsigned long v
 long vk_original_thp_enabled_show(const void *kobj, const void *attr, void *buf);
 long vk_original_thp_enabled_store(const void *kobj, const void *attr, const void *buf,
 				   unsigned long count);
+long vk_host_thp_enabled_store_call(const void *kobj, const void *attr, const void *buf,
+				    unsigned long count);
 long vk_host_anon_enabled_show_call(const void *kobj, const void *attr, void *buf);
 long vk_host_anon_enabled_store_call(const void *kobj, const void *attr, const void *buf,
 				     unsigned long count);

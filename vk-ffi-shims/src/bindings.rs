@@ -328,6 +328,14 @@ unsafe extern "C" {
     ) -> ::core::ffi::c_long;
 }
 unsafe extern "C" {
+    pub fn vk_host_thp_enabled_store_call(
+        kobj: *const ::core::ffi::c_void,
+        attr: *const ::core::ffi::c_void,
+        buf: *const ::core::ffi::c_void,
+        count: ::core::ffi::c_ulong,
+    ) -> ::core::ffi::c_long;
+}
+unsafe extern "C" {
     pub fn vk_host_anon_enabled_show_call(
         kobj: *const ::core::ffi::c_void,
         attr: *const ::core::ffi::c_void,

@@ -183,7 +183,7 @@ macro_rules! hook {
             |_| true, $handler);
     };
     (thp_enabled_store => $handler:path) => {
-        $crate::hook!(@store vk_handler_thp_enabled_store, vk_original_thp_enabled_store,
+        $crate::hook!(@store vk_handler_thp_enabled_store, vk_host_thp_enabled_store_call,
             |_| true, $handler);
     };
     (anon_enabled_show => $handler:path) => {

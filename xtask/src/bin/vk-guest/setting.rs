@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 /// The host's THP word.
 pub(crate) const THP: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
 
-/// The host's THP word for pages of 2 MiB alone.
+/// The host's word for pages of 2 MiB alone, `inherit` at first.
 pub(crate) const THP_2M: &str = "/sys/kernel/mm/transparent_hugepage/hugepages-2048kB/enabled";
 
 /// The host's commit mode.

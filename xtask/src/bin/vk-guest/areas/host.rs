@@ -8,7 +8,7 @@ use crate::container::{Container, Runtime};
 use crate::device;
 use crate::module;
 use crate::problem::{expect, expect_eq, Outcome};
-use crate::setting::{chosen, read, Setting, MIN_FREE, OVERCOMMIT, THP};
+use crate::setting::{chosen, read, Setting, MIN_FREE, OVERCOMMIT, THP, THP_2M};
 use crate::values::Values;
 
 /// The area.
@@ -20,6 +20,7 @@ pub(crate) const AREA: Area = Area {
         values_are_the_same_before_during_and_after_policies,
         min_free_kbytes_of_the_admin_comes_back,
         may_change_its_own_settings_while_containers_run,
+        has_its_new_word_at_the_next_fault_while_the_gate_is_open,
         gets_no_huge_page_at_never_in_10000_faults,
         is_not_eligible_at_never,
         collapses_on_request_as_without_the_module,
@@ -93,6 +94,28 @@ pub(crate) fn may_change_its_own_settings_while_containers_run() -> Outcome {
         expect_eq("the mode inside", container.read(OVERCOMMIT)?.as_str(), "2")?;
     }
     Ok(())
+}
+
+fn has_its_new_word_at_the_next_fault_while_the_gate_is_open() -> Outcome {
+    let _never = Setting::put(THP, "never")?;
+    let _container = contained()?;
+    let huge_kb = |words: &[&str]| -> Result<u64> { actor::on_host(words)?.number("anon_huge_kb") };
+    let words = [
+        (THP, "always", true, true),
+        (THP, "madvise", false, true),
+        (THP_2M, "always", true, true),
+        (THP_2M, "madvise", false, true),
+        (THP_2M, "never", false, false),
+    ];
+    for (path, word, unasked, asked) in words {
+        let _word = Setting::put(path, word)?;
+        let unasked_kb = huge_kb(&["map", "16", "touch"])?;
+        expect_eq(&format!("{word}: unasked"), unasked_kb > 0, unasked)?;
+        let asked_kb = huge_kb(&["map", "16", "huge", "touch"])?;
+        expect_eq(&format!("{word}: asked"), asked_kb > 0, asked)?;
+    }
+    let never_kb = huge_kb(&["map", "16", "huge", "touch"])?;
+    expect_eq("never again: AnonHugePages", never_kb, 0)
 }
 
 pub(crate) fn gets_no_huge_page_at_never_in_10000_faults() -> Outcome {
