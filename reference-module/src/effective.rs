@@ -81,6 +81,11 @@ impl<Id: Copy, Books> Effective<Id, Books> {
         }
     }
 
+    /// Tells whether everything is the host's.
+    pub fn is_host(&self) -> bool {
+        self.thp_enabled.is_none() && self.sysctl.is_empty() && self.books.is_none()
+    }
+
     /// Returns the value of `key`, `None` for the host's.
     pub fn get(&self, key: Key) -> Option<Setting> {
         match key {

@@ -34,6 +34,7 @@ fn nothing_set_is_the_hosts() {
         assert_eq!(effective.source(key), Source::Host);
     }
     assert!(effective.books().is_none());
+    assert!(effective.is_host());
     let host = Policy {
         mode: Mode::Never,
         ratio: 7,
@@ -141,5 +142,19 @@ fn keys_and_their_rules_have_names() {
     assert_eq!(Key::from_name(b"vm.swappiness"), None);
     for (index, key) in Key::ALL.into_iter().enumerate() {
         assert_eq!(key.index(), index);
+    }
+}
+
+#[test]
+fn one_value_anywhere_is_not_the_hosts() {
+    for key in Key::ALL {
+        let text: &[u8] = if key == Key::ThpEnabled {
+            b"never"
+        } else {
+            b"0"
+        };
+        let set = own(&[(key, text)]);
+        assert!(!chain(&[set, Own::new()]).is_host());
+        assert!(!chain(&[Own::new(), set]).is_host());
     }
 }

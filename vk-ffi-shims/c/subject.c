@@ -2,12 +2,14 @@
 /*
  * Whose policy a decision is about: the active pid namespace of a task, of an mm's owner.
  */
+#include <linux/atomic.h>
+#include <linux/hash.h>
 #include <linux/mm_types.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include "vk_shims.h"
+#include "vk_hook.h"
 
 /* Inline, unlike task_active_pid_ns(). The level of a pid is that of its namespace. */
 static __always_inline const void *vk_ns_of_task(struct task_struct *task)
@@ -70,4 +72,29 @@ notrace const void *vk_brief_enter_vma(const void *vma)
 notrace void vk_brief_leave(void)
 {
 	rcu_read_unlock_sched();
+}
+
+/* ---- Trees with a policy ---- */
+
+atomic_t vk_tree_marks[1 << VK_TREE_BITS];
+/* The stubs compare 32 bits, and multiply by the ratio themselves. */
+static_assert(sizeof(atomic_t) == 4);
+
+unsigned int vk_ns_tree(const void *p)
+{
+	const struct pid_namespace *ns = p;
+
+	while (ns->level > 1)
+		ns = ns->parent;
+	return hash_64_generic((unsigned long)ns, VK_TREE_BITS);
+}
+
+void vk_tree_mark(unsigned int tree)
+{
+	atomic_inc(&vk_tree_marks[tree]);
+}
+
+void vk_tree_unmark(unsigned int tree)
+{
+	atomic_dec(&vk_tree_marks[tree]);
 }

@@ -58,6 +58,13 @@ extern const char *const vk_structs[];
 void vk_series_bind(void);
 extern const char *vk_feature_refusal[VK_FEATURES];
 
+/*
+ * How many snapshots with a policy there are, by tree: a namespace right below the initial one,
+ * with all that are below it. The stubs send nobody of a tree without a mark to a handler.
+ */
+#define VK_TREE_BITS 10
+extern atomic_t vk_tree_marks[1 << VK_TREE_BITS];
+
 /* The ftrace nop of a function, or 0. */
 unsigned long vk_function_site(unsigned long function);
 /* Why ftrace of this series cannot divert a function, or NULL. */

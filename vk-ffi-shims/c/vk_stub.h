@@ -15,13 +15,16 @@
 #ifndef VK_STUB_H
 #define VK_STUB_H
 
+#include <linux/hash.h>
 #include <linux/kprobes.h>
 #include <linux/mm_types.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/objtool.h>
 #include <linux/static_call.h>
+#include <linux/stringify.h>
 #include <asm/percpu.h>
+#include "vk_hook.h"
 
 /*
  * Offsets as assembler symbols: a function's asm may have operands, an asm outside may not.
@@ -37,6 +40,8 @@
 		VK_STUB_OFFSET(vk_kthread, PF_KTHREAD);					\
 		VK_STUB_OFFSET(vk_pid_level, offsetof(struct pid, level));		\
 		VK_STUB_OFFSET(vk_vma_mm, offsetof(struct vm_area_struct, vm_mm));	\
+		VK_STUB_OFFSET(vk_pid_tree, offsetof(struct pid, numbers) +		\
+			       sizeof(struct upid) + offsetof(struct upid, ns));	\
 	}
 
 /*
@@ -77,6 +82,24 @@
 		"jnz vk_handler_" #name "\n\t"				\
 		"movq vk_task_pid(%rax), %rax\n\t"			\
 		"cmpl $0, vk_pid_level(%rax)\n\t"				\
+		"jne 2f\n\t"						\
+		VK_TO_HOST(name)					\
+		VK_STUB_TREE(name)
+
+/* GOLDEN_RATIO_64 without a suffix, which the assembler would not understand. */
+#define VK_GOLDEN_RATIO 0x61C8864680B583EB
+static_assert(VK_GOLDEN_RATIO == GOLDEN_RATIO_64);
+
+/*
+ * With the pid of a task below the initial namespace in rax: nobody in its tree has a policy if
+ * there is no mark. The bucket is vk_ns_tree()'s.
+ */
+#define VK_STUB_TREE(name)						\
+		"2:\tmovq vk_pid_tree(%rax), %rax\n\t"			\
+		"movabsq $" __stringify(VK_GOLDEN_RATIO) ", %r10\n\t"	\
+		"imulq %r10, %rax\n\t"					\
+		"shrq $(64 - " __stringify(VK_TREE_BITS) "), %rax\n\t"	\
+		"cmpl $0, vk_tree_marks(,%rax,4)\n\t"			\
 		"jne vk_handler_" #name "\n\t"				\
 		VK_TO_HOST(name)
 

@@ -134,6 +134,15 @@ const void *vk_brief_enter_mm(const void *mm);
 const void *vk_brief_enter_vma(const void *vma);
 void vk_brief_leave(void);
 
+/*
+ * Trees: the namespaces right below the initial one, each with all that are below it, in buckets.
+ * The stubs send a task of a tree without a mark the host's way. So a mark is set before a policy
+ * can be found for anybody in the tree, and taken away when none can any more. Any context.
+ */
+unsigned int vk_ns_tree(const void *ns);
+void vk_tree_mark(unsigned int tree);
+void vk_tree_unmark(unsigned int tree);
+
 /* ---- Namespaces ------------------------------------------------------------------- */
 
 /* Any context, under rcu_read_lock() or with the namespace otherwise held. */

@@ -114,6 +114,15 @@ unsafe extern "C" {
     pub fn vk_brief_leave();
 }
 unsafe extern "C" {
+    pub fn vk_ns_tree(ns: *const ::core::ffi::c_void) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_tree_mark(tree: ::core::ffi::c_uint);
+}
+unsafe extern "C" {
+    pub fn vk_tree_unmark(tree: ::core::ffi::c_uint);
+}
+unsafe extern "C" {
     pub fn vk_ns_parent(ns: *const ::core::ffi::c_void) -> *const ::core::ffi::c_void;
 }
 unsafe extern "C" {

@@ -35,7 +35,7 @@ pub use module::opener_is_admin;
 pub use module::{
     cancel_later, clock_ns, current_is_admin, current_pid, jiffies, later, resolve, sleep_ms, Pin,
 };
-pub use namespace::{each_namespace, Init, Namespace};
+pub use namespace::{each_namespace, Init, Mark, Namespace, Tree};
 #[cfg(feature = "kernel")]
 pub use rcu::{Boxed, Published, RcuBox, Retirees};
 pub use rcu::{BriefGuard, RcuHead, ReadGuard};

@@ -17,6 +17,38 @@ pub struct Namespace<'g> {
     read: PhantomData<&'g ()>,
 }
 
+/// A namespace right below the initial one, with all that are below it.
+///
+/// # Invariants
+///
+/// The number is one of `vk_ns_tree()`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tree(u32);
+
+/// A mark on a tree: while one exists, the stubs send the tree's tasks to the handlers.
+///
+/// Nobody in a tree without a mark gets there, so make it before a policy can be found. Trees may
+/// share a mark: what it says of another tree is only that handlers are asked.
+#[derive(Debug)]
+pub struct Mark(Tree);
+
+impl Tree {
+    /// Marks it. Any context.
+    #[must_use = "the mark is gone when it is dropped"]
+    pub fn mark(self) -> Mark {
+        // SAFETY: A number of a tree (type invariant).
+        unsafe { bindings::vk_tree_mark(self.0) };
+        Mark(self)
+    }
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        // SAFETY: As in `mark`, once for each.
+        unsafe { bindings::vk_tree_unmark(self.0 .0) };
+    }
+}
+
 /// The init of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Init {
@@ -75,6 +107,12 @@ impl<'g> Namespace<'g> {
     pub fn level(self) -> u32 {
         // SAFETY: Live (type invariant).
         unsafe { bindings::vk_ns_level(self.as_ptr()) }
+    }
+
+    /// Returns the tree it is in.
+    pub fn tree(self) -> Tree {
+        // SAFETY: Live (type invariant).
+        Tree(unsafe { bindings::vk_ns_tree(self.as_ptr()) })
     }
 
     /// Returns itself or the ancestor that `key` stands for.

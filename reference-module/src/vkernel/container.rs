@@ -3,7 +3,7 @@
 use crate::books::{Charged, Shared};
 use core::sync::atomic::{AtomicU64, Ordering};
 use vk_ffi_shims::vk_nshash::{Key as Address, ReadSide};
-use vk_ffi_shims::{Namespace, Pin, Published, RegistryCell};
+use vk_ffi_shims::{Mark, Namespace, Pin, Tree, Published, RegistryCell};
 use vk_reference_module::Own;
 
 /// What a snapshot is keyed by: the 64-bit id for people, the address for the kernel.
@@ -15,15 +15,40 @@ pub(crate) struct Id {
 
 pub(crate) type Effective = vk_reference_module::Effective<Id, Charged>;
 
+/// What readers follow: the effective values, and the mark that leads the stubs to them.
+pub(crate) struct Snapshot {
+    effective: Effective,
+    /// There is one while anything is set; older snapshots keep theirs until no reader is left.
+    _mark: Option<Mark>,
+}
+
+impl Snapshot {
+    /// Everything is the host's.
+    pub(crate) fn host() -> Self {
+        Self {
+            effective: Effective::host(),
+            _mark: None,
+        }
+    }
+
+    pub(crate) fn new(effective: Effective, tree: Tree) -> Self {
+        Self {
+            _mark: (!effective.is_host()).then(|| tree.mark()),
+            effective,
+        }
+    }
+}
+
 /// One namespace: what was set for it, and what follows from that and its ancestors.
 pub(crate) struct Container {
     pub(crate) id: Id,
+    pub(crate) tree: Tree,
     pub(crate) parent: Option<Address>,
     pub(crate) books: Shared,
     pub(crate) own: RegistryCell<Own>,
     /// Held while a policy of its own is enforced.
     pub(crate) pin: RegistryCell<Option<Pin>>,
-    pub(crate) effective: Published<Effective>,
+    pub(crate) effective: Published<Snapshot>,
     pub(crate) counters: Counters,
 }
 
@@ -47,7 +72,7 @@ impl Container {
 
     #[inline]
     pub(crate) fn effective<'g>(&'g self, read: &'g impl ReadSide) -> &'g Effective {
-        self.effective.read(read)
+        &self.effective.read(read).effective
     }
 }
 

@@ -10,7 +10,7 @@
 //!   nearest ancestor that is.
 
 use crate::books::{Books, Charged};
-use crate::container::{Container, Counters, Effective, Id};
+use crate::container::{Container, Counters, Effective, Id, Snapshot};
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::alloc::AllocError;
 use kernel::alloc::Flags;
@@ -68,11 +68,12 @@ fn make(ns: Namespace<'_>, flags: Flags) -> core::result::Result<Boxed<Container
     let id = Container::identify(ns);
     let container = Container {
         id,
+        tree: ns.tree(),
         parent: ns.parent().map(Namespace::key),
         books: Arc::new(Books::new(), flags)?,
         own: RegistryCell::new(Own::new()),
         pin: RegistryCell::new(None),
-        effective: Published::new(KBox::new(Effective::host(), flags)?),
+        effective: Published::new(KBox::new(Snapshot::host(), flags)?),
         counters: Counters::default(),
     };
     RcuBox::new(Node::new(id.address, container), flags).map(Boxed)
@@ -92,8 +93,8 @@ fn insert(
         let container = node.0.value_mut();
         *container.own.get_mut(&mut write) = own;
         pin(&mut write, container, own.is_set());
-        let effective = compute(&read, &write, container);
-        *container.effective.get_mut() = effective;
+        let snapshot = compute(&read, &write, container);
+        *container.effective.get_mut() = snapshot;
         TABLE.insert(&mut write, node).err()
     };
     // A node that was there already: nobody has seen this one.
@@ -184,7 +185,7 @@ pub(crate) fn unpin_all() {
     }
 }
 
-fn compute(read: &ReadGuard, write: &RegistryGuard, container: &Container) -> Effective {
+fn compute(read: &ReadGuard, write: &RegistryGuard, container: &Container) -> Snapshot {
     let mut effective = Effective::host();
     let mut at = container;
     for _ in 0..LEVELS {
@@ -196,7 +197,7 @@ fn compute(read: &ReadGuard, write: &RegistryGuard, container: &Container) -> Ef
         };
         at = parent;
     }
-    effective
+    Snapshot::new(effective, container.tree)
 }
 
 /// Tells whether `container` is `ancestor` or below it.
@@ -295,7 +296,7 @@ pub(crate) fn change(
     loop {
         let mut fresh = KVec::with_capacity(room, GFP_KERNEL)?;
         for _ in 0..room {
-            fresh.push(KBox::new(Effective::host(), GFP_KERNEL)?, GFP_KERNEL)?;
+            fresh.push(KBox::new(Snapshot::host(), GFP_KERNEL)?, GFP_KERNEL)?;
         }
         // Dropped last, with no lock held: it waits for readers.
         let mut retirees = Retirees::with_room(room)?;

@@ -23,6 +23,7 @@ pub(crate) const AREA: Area = Area {
         mode_2_refuses_above_its_limit_with_the_kernels_line,
         mode_2_refuses_while_mode_1_grants_the_same,
         mode_2_grants_below_its_limit,
+        mode_2_counts_what_it_grants_far_below_its_limit,
         mode_0_refuses_what_mode_1_of_the_host_grants,
         the_ratio_is_of_the_containers_memory,
         what_is_unmapped_is_given_back,
@@ -93,6 +94,25 @@ fn mode_2_grants_below_its_limit() -> Outcome {
         "its mapping",
         &actor::inside(&container, &["map", "32", "touch"])?,
         "ok",
+    )
+}
+
+/// With a limit of 1 GiB seven mappings of 128 MiB fit, most of them below the reserves.
+fn mode_2_counts_what_it_grants_far_below_its_limit() -> Outcome {
+    let policy = [
+        ("vm.overcommit_memory", "2"),
+        ("vm.overcommit_kbytes", "1048576"),
+    ];
+    let container = contained("roomy", &policy)?;
+    let holders = "for i in 1 2 3 4 5 6 7 8 9 10; do \
+                   /vk/vk-guest act map 128 hold & pids=\"$pids $!\"; sleep 0.5; done; \
+                   sleep 1; kill -9 $pids; wait; exit 0";
+    let log = container.output(&["sh", "-c", holders])?;
+    let granted = log.lines().filter(|line| *line == "map=ok").count();
+    expect(
+        (6..=7).contains(&granted),
+        format!("{granted} were granted: {log}"),
+        "6 or 7 of 10",
     )
 }
 
