@@ -16,6 +16,7 @@ mod seen;
 mod vk_ffi_shims;
 mod vk_hook;
 mod vk_nshash;
+mod vk_nshash_cases;
 mod vk_overcommit;
 mod vk_sysctl;
 mod vk_thp;

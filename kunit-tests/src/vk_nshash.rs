@@ -3,11 +3,11 @@
 #[cfg_attr(kernel, kernel::prelude::kunit_tests(vk_nshash))]
 #[cfg_attr(not(kernel), cfg(test))]
 mod suite {
-    use super::{insert, key, remove, Count, Hall, Small, HALL_KEYS};
+    use super::{insert, key, remove, Count, Depth, Hall, Small, HALL_KEYS};
     use crate::platform::{barrier, cpus, grace, node, threads, ReadGuard, WriteGuard};
     use core::sync::atomic::Ordering::SeqCst;
     use vk_kunit_tests::Random;
-    use vk_nshash::{InsertError, Key};
+    use vk_nshash::InsertError;
 
     #[test]
     fn agrees_with_a_plain_array() {
@@ -91,18 +91,17 @@ mod suite {
     fn climbs_to_the_nearest_ancestor_and_no_further_than_told() {
         let table = Small::new();
         assert!(insert(&table, 1, 1) && insert(&table, 3, 3));
-        let parent = |at: Key| Key::new(at.address().wrapping_sub(64)).filter(|&it| it != key(0));
         let nearest = |n, most| {
             let read = ReadGuard::new();
-            table
-                .find_nearest_ancestor(&read, key(n), most, parent)
-                .copied()
+            table.find_nearest_ancestor(&read, Depth(n), most).copied()
         };
         assert_eq!(nearest(5, 32), Some(3));
         assert_eq!(nearest(3, 32), Some(3));
         assert_eq!(nearest(2, 32), Some(1));
         assert_eq!(nearest(40, 32), None);
         assert_eq!(nearest(5, 2), None);
+        assert_eq!(nearest(5, 3), Some(3));
+        assert_eq!(nearest(3, 0), None);
     }
 
     #[test]
@@ -165,13 +164,13 @@ mod suite {
     }
 }
 
-use hall::{insert, key, remove, spin_until, Count, Hall, Small, HALL_KEYS};
+use hall::{insert, key, remove, spin_until, Count, Depth, Hall, Small, HALL_KEYS};
 
 mod hall {
     use crate::platform::{clock_ns, grace, node, Boxed, ReadGuard, WriteGuard};
     use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
     use vk_kunit_tests::Random;
-    use vk_nshash::{Key, Table};
+    use vk_nshash::{Key, Nested, Table};
 
     /// Few buckets, so that chains are long.
     pub(super) type Small = Table<Boxed<u64>, 3, 8>;
@@ -181,6 +180,19 @@ mod hall {
     /// An address as those of kernel objects: aligned to a cache line.
     pub(super) fn key(n: usize) -> Key {
         Key::new(n.wrapping_add(1).wrapping_mul(64)).unwrap_or(Key::MAX)
+    }
+
+    /// An object, named by how deep it lies.
+    pub(super) struct Depth(pub(super) usize);
+
+    impl Nested for Depth {
+        fn key(&self) -> Key {
+            key(self.0)
+        }
+
+        fn parent(self) -> Option<Self> {
+            self.0.checked_sub(1).map(Self)
+        }
     }
 
     pub(super) fn insert(table: &Small, n: usize, value: u64) -> bool {

@@ -38,7 +38,7 @@ pub use module::{
 pub use namespace::{each_namespace, Init, Mark, Namespace, Tree};
 #[cfg(feature = "kernel")]
 pub use rcu::{Boxed, Published, RcuBox, Retirees};
-pub use rcu::{BriefGuard, RcuHead, ReadGuard};
+pub use rcu::{BriefGuard, RcuHead, ReadGuard, Reading};
 pub use subject::{briefly_of_mm, briefly_of_vma, Mm, Vma};
 pub use text::{Buffer, Text};
 pub use thp::OrdersAnswer;

@@ -4,7 +4,7 @@ use crate::bindings;
 use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-use vk_nshash::Key;
+use vk_nshash::{Key, Nested};
 
 /// A pid namespace below the initial one, under RCU.
 ///
@@ -157,6 +157,18 @@ impl<'g> Namespace<'g> {
         // SAFETY: Live (type invariant).
         unsafe { bindings::vk_ns_memory_max(self.as_ptr(), &mut memory, &mut swap) };
         (memory, swap)
+    }
+}
+
+impl Nested for Namespace<'_> {
+    #[inline]
+    fn key(&self) -> Key {
+        (*self).key()
+    }
+
+    #[inline]
+    fn parent(self) -> Option<Self> {
+        Namespace::parent(self)
     }
 }
 

@@ -2,9 +2,24 @@
 
 use crate::bindings;
 use core::marker::PhantomData;
+use core::ops::Deref;
 use memoffset::offset_of;
 use static_assertions::{assert_not_impl_any, const_assert, const_assert_eq};
 use vk_nshash::ReadSide;
+
+/// Proof that the read side of RCU is entered, whichever guard did that.
+///
+/// # Invariants
+///
+/// This task is in a read side that `call_rcu()` and `synchronize_rcu()` wait for, while the value
+/// exists.
+#[derive(Debug)]
+pub struct Reading(PhantomData<*mut ()>);
+
+assert_not_impl_any!(Reading: Send, Sync);
+
+// SAFETY: By the type invariant; nodes are freed by `call_rcu()`.
+unsafe impl ReadSide for Reading {}
 
 /// Proof that `rcu_read_lock()` is held by this task.
 ///
@@ -14,9 +29,7 @@ use vk_nshash::ReadSide;
 ///
 /// The read lock is held while the value exists.
 #[derive(Debug)]
-pub struct ReadGuard(PhantomData<*mut ()>);
-
-assert_not_impl_any!(ReadGuard: Send, Sync);
+pub struct ReadGuard(Reading);
 
 impl ReadGuard {
     /// Enters the read side.
@@ -26,7 +39,7 @@ impl ReadGuard {
         // SAFETY: May be called in any context.
         unsafe { bindings::vk_rcu_read_lock() };
         // INVARIANT: Just taken.
-        Self(PhantomData)
+        Self(Reading(PhantomData))
     }
 }
 
@@ -38,8 +51,13 @@ impl Drop for ReadGuard {
     }
 }
 
-// SAFETY: The read lock is held (type invariant), and nodes are freed by `call_rcu()`.
-unsafe impl ReadSide for ReadGuard {}
+impl Deref for ReadGuard {
+    type Target = Reading;
+    #[inline]
+    fn deref(&self) -> &Reading {
+        &self.0
+    }
+}
 
 /// Proof that the read side of RCU is entered for a few dozen instructions, with preemption off.
 ///
@@ -51,9 +69,7 @@ unsafe impl ReadSide for ReadGuard {}
 ///
 /// The read lock is held while the value exists.
 #[derive(Debug)]
-pub struct BriefGuard(PhantomData<*mut ()>);
-
-assert_not_impl_any!(BriefGuard: Send, Sync);
+pub struct BriefGuard(Reading);
 
 impl BriefGuard {
     /// Makes the proof of a read side that C has entered.
@@ -63,8 +79,9 @@ impl BriefGuard {
     /// `vk_brief_enter_*()` was called, and `vk_brief_leave()` is left to the result.
     #[inline]
     pub(crate) unsafe fn entered() -> Self {
-        // INVARIANT: The caller promises.
-        Self(PhantomData)
+        // INVARIANT: The caller promises. Every grace period waits for regions with preemption off
+        // too.
+        Self(Reading(PhantomData))
     }
 }
 
@@ -76,9 +93,13 @@ impl Drop for BriefGuard {
     }
 }
 
-// SAFETY: The read lock is held (type invariant); `call_rcu()` and `synchronize_rcu()`, by which
-// nodes and snapshots are freed, wait for regions with preemption off too.
-unsafe impl ReadSide for BriefGuard {}
+impl Deref for BriefGuard {
+    type Target = Reading;
+    #[inline]
+    fn deref(&self) -> &Reading {
+        &self.0
+    }
+}
 
 /// Room for the kernel's `struct rcu_head` and a function.
 #[derive(Debug, Default)]
@@ -103,7 +124,7 @@ pub use with_kernel::{Boxed, Published, RcuBox, Retirees};
 
 #[cfg(feature = "kernel")]
 mod with_kernel {
-    use super::WithHead;
+    use super::{Reading, WithHead};
     use crate::bindings;
     use crate::RegistryGuard;
     use core::ffi::c_void;
@@ -112,7 +133,7 @@ mod with_kernel {
     use core::sync::atomic::{AtomicPtr, Ordering};
     use kernel::alloc::{AllocError, Flags};
     use kernel::prelude::*;
-    use vk_nshash::{GracePeriod, Node, Owner, ReadSide};
+    use vk_nshash::{GracePeriod, Node, Owner};
 
     /// A box whose memory can be given back after an RCU grace period without sleeping.
     pub struct RcuBox<T>(KBox<WithHead<T>>);
@@ -170,6 +191,8 @@ mod with_kernel {
     // a fixed distance behind the start of the allocation.
     unsafe impl<T> Owner for Boxed<T> {
         type Value = T;
+        type Read = Reading;
+        type Write = RegistryGuard;
 
         fn into_node(self) -> NonNull<Node<T>> {
             NonNull::from(&mut KBox::leak(self.0 .0).value)
@@ -208,7 +231,7 @@ mod with_kernel {
 
         /// Returns the value. Any context.
         #[inline]
-        pub fn read<'g, G: ReadSide>(&'g self, _read: &'g G) -> &'g T {
+        pub fn read<'g>(&'g self, _read: &'g Reading) -> &'g T {
             // Acquire: pairs with the swap in `replace`.
             let value = self.0.load(Ordering::Acquire);
             // SAFETY: Valid for the read side (type invariant).

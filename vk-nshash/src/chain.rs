@@ -1,69 +1,54 @@
 //! The chains: buckets of singly linked nodes that readers follow without a lock.
 //!
+//! Who locks: writers, with a lock of the caller's, shown as [`Owner::Write`]. Readers lock nothing;
+//! they show a read side, [`Owner::Read`].
+//!
+//! What may sleep: nothing here. Every call but `iter` and `longest_chain` visits one chain, so at
+//! most [`CHAIN_MAX`] nodes.
+//!
+//! When a thing is seen:
+//!
+//! - An inserted node: by every read that begins after `insert` returned. A read that overlaps may
+//!   see it, and then sees it whole.
+//! - A removed node: by no read that begins after `remove` returned. A read that overlaps may have
+//!   found it, and may use it until its read side ends.
+//! - A walk over all nodes sees once what is there all the while, at most once what comes or goes,
+//!   and never what was gone before it arrived there.
+//!
 //! Order of stores, and who pairs with it:
 //!
-//! - `insert` writes the node, then publishes it with a release store into the chain's head; pairs
-//!   with the acquire loads of `find` and `Iter`: who reaches a node sees its key and value.
-//! - `remove` marks the node dead, then unlinks it. A reader that reached it before goes on along
-//!   `next`, which stays as it was until the grace period is over.
+//! - `insert` writes the node, then stores it into the chain's head with release, as `remove` does
+//!   with the node behind the removed one. Both pair with the acquire loads of heads in `find` and
+//!   `Iter`: who reaches a node sees its key and value.
+//! - `next` needs no order. Nodes come in at the head only, so it leads to an older node, which was
+//!   published before the one that leads to it.
+//! - `remove` marks the node dead, then unlinks it. A reader that stands on it goes on along `next`,
+//!   which stays as it is until the grace period is over; one that is on its way to it passes by.
 
 #![allow(unsafe_code)]
 
-use crate::InsertError;
+use crate::atomic::{constant, nulls, AtomicBool, AtomicPtr, Ordering};
+use crate::{InsertError, Key};
 use core::fmt;
-use core::marker::PhantomData;
-use core::num::NonZeroUsize;
+use core::marker::{PhantomData, PhantomPinned};
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use core::slice;
 
-/// The address of a kernel object, as a key; never followed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key(NonZeroUsize);
+/// The most nodes of a chain, and so the most keys that a lookup compares.
+///
+/// Insertion refuses more. With up to 16 nodes per bucket on average it has no reason to: the
+/// longest chains measured are in the README.
+pub const CHAIN_MAX: usize = 64;
 
-impl Key {
-    /// The last address, where no object is.
-    pub const MAX: Self = Self(NonZeroUsize::MAX);
+/// Makes an error of the node that is refused.
+type Refuse<O> = fn(O) -> InsertError<O>;
 
-    /// Returns the key of the object at `address`, or `None` for the null address.
-    #[inline]
-    pub const fn new(address: usize) -> Option<Self> {
-        match NonZeroUsize::new(address) {
-            Some(address) => Some(Self(address)),
-            None => None,
-        }
-    }
-
-    /// Returns the address.
-    #[inline]
-    pub const fn address(self) -> usize {
-        self.0.get()
-    }
-
-    /// Returns a bucket number below `1 << bits`, as the kernel's `hash_ptr()` does
-    /// (include/linux/hash.h): the address times the golden ratio, top bits.
-    #[inline]
-    const fn bucket(self, bits: u32) -> usize {
-        const GOLDEN_RATIO_64: u64 = 0x61C8_8646_80B5_83EB;
-        if bits == 0 {
-            return 0;
-        }
-        ((self.0.get() as u64).wrapping_mul(GOLDEN_RATIO_64) >> (64 - bits)) as usize
-    }
-}
-
-impl fmt::Debug for Key {
-    // Addresses of kernel objects are not for logs.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(..)")
-    }
-}
-
-/// Proof that the read side of RCU is entered.
+/// Proof that a read side is entered.
 ///
 /// # Safety
 ///
-/// While a value of the type exists, no grace period that begins later ends: what
-/// [`GracePeriod::retire`] was given after the value was made is not freed.
+/// A value exists only inside a read side of the kind that the [`GracePeriod`]s of its [`Owner`]s
+/// wait for.
 pub unsafe trait ReadSide {}
 
 /// Proof that the caller alone changes tables of its kind.
@@ -77,9 +62,9 @@ pub unsafe trait WriteSide {}
 ///
 /// # Safety
 ///
-/// `retire` does not drop or reuse the node before every [`ReadSide`] value that exists at the
-/// time of the call is gone.
-pub unsafe trait GracePeriod<O> {
+/// Before every [`Owner::Read`] that exists at the time of the call is gone, `retire` does not
+/// drop, change or reuse the node.
+pub unsafe trait GracePeriod<O: Owner> {
     /// Frees `node` later.
     fn retire(&self, node: O);
 }
@@ -95,6 +80,12 @@ pub unsafe trait Owner: Sized {
     /// What the node holds.
     type Value;
 
+    /// What a reader of its tables shows.
+    type Read: ReadSide;
+
+    /// What a writer of its tables shows.
+    type Write: WriteSide;
+
     /// Gives up ownership for the address of the node.
     fn into_node(self) -> NonNull<Node<Self::Value>>;
 
@@ -108,21 +99,29 @@ pub unsafe trait Owner: Sized {
 }
 
 /// What a table links: a key and the caller's value, in memory of the caller's.
+///
+/// Once inserted it stays where it is; its [`Owner`] sees to that.
 pub struct Node<T> {
     next: AtomicPtr<Node<T>>,
     dead: AtomicBool,
     key: Key,
     value: T,
+    // Readers may look at it while its owner is on the way to the grace period: not `Unpin`, it is
+    // not taken to be the owner's alone.
+    _pinned: PhantomPinned,
 }
 
 impl<T> Node<T> {
-    /// Makes a node that is in no table.
-    pub const fn new(key: Key, value: T) -> Self {
-        Self {
-            next: AtomicPtr::new(ptr::null_mut()),
-            dead: AtomicBool::new(false),
-            key,
-            value,
+    constant! {
+        /// Makes a node that is in no table.
+        pub fn new(key: Key, value: T) -> Self {
+            Self {
+                next: AtomicPtr::new(ptr::null_mut()),
+                dead: AtomicBool::new(false),
+                key,
+                value,
+                _pinned: PhantomPinned,
+            }
         }
     }
 
@@ -153,14 +152,16 @@ impl<T: fmt::Debug> fmt::Debug for Node<T> {
 
 /// A hash table of `1 << BITS` chains.
 ///
-/// Readers never wait and never write. Writers are serialised by the caller, who shows a
-/// [`WriteSide`]. The table does not grow: with `n` nodes a chain has `n >> BITS` on average.
+/// Readers never wait and never write. Writers are serialised by the caller, who shows
+/// [`Owner::Write`]. The table does not grow: with `n` nodes a chain has `n >> BITS` on average, and
+/// never more than [`CHAIN_MAX`].
 ///
 /// # Invariants
 ///
 /// - Every pointer in a chain came from [`Owner::into_node`] and was not given back yet, or is
 ///   within a grace period of its removal.
-/// - Only the holder of a [`WriteSide`] stores to heads and `next`.
+/// - Only the holder of the [`Owner::Write`] stores to heads and `next`.
+/// - A node's `next` is older than the node.
 pub struct Table<O: Owner, const BITS: u32, const BUCKETS: usize> {
     heads: [AtomicPtr<Node<O::Value>>; BUCKETS],
     owner: PhantomData<O>,
@@ -186,13 +187,15 @@ impl<O: Owner, const BITS: u32, const BUCKETS: usize> Default for Table<O, BITS,
 impl<O: Owner, const BITS: u32, const BUCKETS: usize> Table<O, BITS, BUCKETS> {
     const BUCKETS_ARE_A_POWER_OF_TWO: () = assert!(BITS < 32 && BUCKETS == 1 << BITS);
 
-    /// Makes an empty table, also in a `static`.
-    #[allow(clippy::let_unit_value)]
-    pub const fn new() -> Self {
-        let () = Self::BUCKETS_ARE_A_POWER_OF_TWO;
-        Self {
-            heads: [const { AtomicPtr::new(ptr::null_mut()) }; BUCKETS],
-            owner: PhantomData,
+    constant! {
+        /// Makes an empty table, also in a `static`.
+        #[allow(clippy::let_unit_value)]
+        pub fn new() -> Self {
+            let () = Self::BUCKETS_ARE_A_POWER_OF_TWO;
+            Self {
+                heads: nulls(),
+                owner: PhantomData,
+            }
         }
     }
 
@@ -203,66 +206,85 @@ impl<O: Owner, const BITS: u32, const BUCKETS: usize> Table<O, BITS, BUCKETS> {
 
     /// Finds the value of `key`.
     ///
-    /// Any context but NMI; the reference is good until the read side is left.
+    /// Any context but NMI; the reference is good until the read side is left:
+    ///
+    /// ```compile_fail,E0515
+    /// use vk_nshash::{Key, Owner, Table};
+    ///
+    /// fn keeps<O: Owner>(table: &Table<O, 4, 16>, read: O::Read, key: Key) -> Option<&O::Value> {
+    ///     table.find(&read, key)
+    /// }
+    /// ```
     #[inline]
-    pub fn find<'g, G: ReadSide>(&'g self, _read: &'g G, key: Key) -> Option<&'g O::Value> {
-        let mut at = self.head(key)?.load(Ordering::Acquire);
-        // SAFETY: `at` is null or a node of this table (type invariant), which stays valid while
-        // `_read` lives.
-        while let Some(node) = unsafe { at.as_ref() } {
-            if node.key == key {
-                // A removed node may still be reached: its address may have a new owner already.
-                return (!node.dead.load(Ordering::Acquire)).then_some(&node.value);
-            }
-            at = node.next.load(Ordering::Acquire);
-        }
-        None
+    pub fn find<'g>(&'g self, read: &'g O::Read, key: Key) -> Option<&'g O::Value> {
+        self.enter(read, key).find_live(key)
+    }
+
+    /// Enters the chain of `key`.
+    #[inline]
+    pub(crate) fn enter<'g>(&'g self, _read: &'g O::Read, key: Key) -> Walk<'g, O::Value> {
+        self.head(key).map_or(Walk::NOWHERE, Walk::enter)
     }
 
     /// Puts `node` in.
     ///
+    /// Context: that of the caller's lock.
+    ///
     /// # Errors
     ///
-    /// [`InsertError::Exists`]: the key is there already; the node comes back.
-    pub fn insert<W: WriteSide>(&self, _write: &mut W, node: O) -> Result<(), InsertError<O>> {
+    /// - [`InsertError::Exists`]: the key is there already; the node comes back.
+    /// - [`InsertError::Crowded`]: its chain has [`CHAIN_MAX`] nodes; the node comes back.
+    pub fn insert(&self, _write: &mut O::Write, node: O) -> Result<(), InsertError<O>> {
         let raw = node.into_node();
         // SAFETY: `raw` is a valid node (contract of `Owner`), not shared yet.
         let new = unsafe { raw.as_ref() };
-        let Some(head) = self.head(new.key) else {
-            // SAFETY: `raw` came from `into_node` just now.
-            return Err(InsertError::Exists(unsafe { O::from_node(raw) }));
+        let head = match self.room_for(new.key) {
+            Ok(head) => head,
+            // SAFETY: `raw` came from `into_node` just now, and nobody else has it.
+            Err(refuse) => return Err(refuse(unsafe { O::from_node(raw) })),
         };
-
-        let first = head.load(Ordering::Relaxed);
-        let mut at = first;
-        // SAFETY: `at` is null or a node of this table (type invariant); only a writer unlinks, and
-        // the caller is the only one.
-        while let Some(node) = unsafe { at.as_ref() } {
-            if node.key == new.key {
-                // SAFETY: `raw` came from `into_node` just now.
-                return Err(InsertError::Exists(unsafe { O::from_node(raw) }));
-            }
-            at = node.next.load(Ordering::Relaxed);
-        }
-
         new.dead.store(false, Ordering::Relaxed);
-        new.next.store(first, Ordering::Relaxed);
+        new.next
+            .store(head.load(Ordering::Relaxed), Ordering::Relaxed);
         // Pairs with the acquire loads of readers: who reaches the node sees its key and value.
         head.store(raw.as_ptr(), Ordering::Release);
         Ok(())
     }
 
+    /// Returns the head of the chain for a new `key`, or what to make of its node. For writers.
+    fn room_for(&self, key: Key) -> Result<&AtomicPtr<Node<O::Value>>, Refuse<O>> {
+        let head = self.head(key).ok_or(InsertError::Crowded as Refuse<O>)?;
+        let mut at = head.load(Ordering::Relaxed);
+        let mut len = 0_usize;
+        // SAFETY: `at` is null or a node of this table (type invariant); only a writer unlinks, and
+        // the caller is the only one.
+        while let Some(node) = unsafe { at.as_ref() } {
+            if node.key == key {
+                return Err(InsertError::Exists);
+            }
+            len = len.wrapping_add(1);
+            if len == CHAIN_MAX {
+                return Err(InsertError::Crowded);
+            }
+            at = node.next.load(Ordering::Relaxed);
+        }
+        Ok(head)
+    }
+
     /// Takes the node of `key` out and hands it back, to be retired after a grace period.
     ///
-    /// `None` if the key is not in the table.
-    pub fn remove<W: WriteSide>(&self, _write: &mut W, key: Key) -> Option<Removed<O>> {
+    /// `None` if the key is not in the table. Context: that of the caller's lock.
+    pub fn remove(&self, _write: &mut O::Write, key: Key) -> Option<Removed<O>> {
         let mut link = self.head(key)?;
         loop {
             let at = link.load(Ordering::Relaxed);
-            // SAFETY: As in `insert`.
+            // SAFETY: As in `room_for`.
             let node = unsafe { at.as_ref() }?;
             if node.key == key {
-                node.dead.store(true, Ordering::Release);
+                // Nothing is published by it: who comes after the removal sees it anyhow, and the
+                // others may have come before.
+                node.dead.store(true, Ordering::Relaxed);
+                // Pairs with the acquire loads of readers, if `link` is a head.
                 link.store(node.next.load(Ordering::Relaxed), Ordering::Release);
                 return NonNull::new(at).map(|node| Removed {
                     node,
@@ -276,41 +298,28 @@ impl<O: Owner, const BITS: u32, const BUCKETS: usize> Table<O, BITS, BUCKETS> {
     /// Walks over all values, in no particular order.
     ///
     /// Survives concurrent insertion and removal: what is in the table all the while is seen
-    /// exactly once, what comes or goes meanwhile at most once.
-    pub fn iter<'g, G: ReadSide>(&'g self, _read: &'g G) -> Iter<'g, O::Value> {
+    /// exactly once, what comes or goes meanwhile at most once. Any context but NMI.
+    pub fn iter<'g>(&'g self, _read: &'g O::Read) -> Iter<'g, O::Value> {
         Iter {
             heads: self.heads.iter(),
-            at: ptr::null_mut(),
+            walk: Walk::NOWHERE,
         }
     }
 
-    /// Climbs from `start` along `parent` to the nearest key that is in the table.
+    /// Returns how many nodes the longest chain has, to judge the size of the table by.
     ///
-    /// Gives up after `most` steps, which the caller takes from the depth that the kernel allows
-    /// (32 for pid namespaces, `MAX_PID_NS_LEVEL`).
-    pub fn find_nearest_ancestor<'g, G: ReadSide>(
-        &'g self,
-        read: &'g G,
-        start: Key,
-        most: usize,
-        mut parent: impl FnMut(Key) -> Option<Key>,
-    ) -> Option<&'g O::Value> {
-        let mut key = start;
-        for _ in 0..most {
-            if let Some(value) = self.find(read, key) {
-                return Some(value);
-            }
-            key = parent(key)?;
-        }
-        None
+    /// Any context but NMI.
+    pub fn longest_chain(&self, _read: &O::Read) -> usize {
+        let len = |head| Walk::enter(head).fold(0_usize, |len, _| len.wrapping_add(1));
+        self.heads.iter().map(len).max().unwrap_or(0)
     }
 }
 
 impl<O: Owner, const BITS: u32, const BUCKETS: usize> Drop for Table<O, BITS, BUCKETS> {
     // `&mut self`: no reader is left.
     fn drop(&mut self) {
-        for head in &mut self.heads {
-            let mut at = *head.get_mut();
+        for head in &self.heads {
+            let mut at = head.load(Ordering::Relaxed);
             while let Some(node) = NonNull::new(at) {
                 // SAFETY: The node is in the table (type invariant) and nobody else sees it.
                 at = unsafe { node.as_ref() }.next.load(Ordering::Relaxed);
@@ -330,8 +339,8 @@ pub struct Removed<O: Owner> {
     owner: PhantomData<O>,
 }
 
-// SAFETY: It owns the node as `O` would.
-unsafe impl<O: Owner + Send> Send for Removed<O> {}
+// SAFETY: It owns the node as `O` would, and readers of this thread may share the value with it.
+unsafe impl<O: Owner + Send> Send for Removed<O> where O::Value: Sync {}
 
 impl<O: Owner> Removed<O> {
     /// Looks at the value.
@@ -347,10 +356,60 @@ impl<O: Owner> Removed<O> {
     }
 }
 
+/// The way of a reader along a chain, dead nodes included.
+///
+/// # Invariants
+///
+/// `at` is null or a node that was reached inside a read side that lasts for `'g`.
+pub(crate) struct Walk<'g, T> {
+    at: *mut Node<T>,
+    read: PhantomData<&'g Node<T>>,
+}
+
+impl<'g, T> Walk<'g, T> {
+    const NOWHERE: Self = Self {
+        at: ptr::null_mut(),
+        read: PhantomData,
+    };
+
+    /// Enters the chain behind `head`; readers only.
+    #[inline]
+    fn enter(head: &'g AtomicPtr<Node<T>>) -> Self {
+        // INVARIANT: What a head leads to is valid (type invariant of `Table`), and each caller
+        // was shown a read side that lasts for `'g`.
+        // Acquire: pairs with the release stores into heads.
+        Self {
+            at: head.load(Ordering::Acquire),
+            read: PhantomData,
+        }
+    }
+
+    /// Goes on to the node of `key`.
+    #[inline]
+    pub(crate) fn find_live(mut self, key: Key) -> Option<&'g T> {
+        let node = self.find(|node| node.key == key)?;
+        // A removed node may still be reached: its address may have a new owner already.
+        (!node.dead.load(Ordering::Relaxed)).then_some(&node.value)
+    }
+}
+
+impl<'g, T> Iterator for Walk<'g, T> {
+    type Item = &'g Node<T>;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'g Node<T>> {
+        // SAFETY: Null or a node that stays valid for `'g` (type invariant).
+        let node = unsafe { self.at.as_ref::<'g>() }?;
+        // INVARIANT: A node's `next` is retired no earlier than within this read side.
+        self.at = node.next.load(Ordering::Relaxed);
+        Some(node)
+    }
+}
+
 /// An iterator over the values of a [`Table`].
 pub struct Iter<'g, T> {
-    heads: core::slice::Iter<'g, AtomicPtr<Node<T>>>,
-    at: *mut Node<T>,
+    heads: slice::Iter<'g, AtomicPtr<Node<T>>>,
+    walk: Walk<'g, T>,
 }
 
 impl<'g, T> Iterator for Iter<'g, T> {
@@ -358,14 +417,12 @@ impl<'g, T> Iterator for Iter<'g, T> {
 
     fn next(&mut self) -> Option<&'g T> {
         loop {
-            // SAFETY: `at` is null or was reached inside the read side, which outlives `'g`.
-            while let Some(node) = unsafe { self.at.as_ref::<'g>() } {
-                self.at = node.next.load(Ordering::Acquire);
-                if !node.dead.load(Ordering::Acquire) {
-                    return Some(&node.value);
-                }
+            // It may have been removed while the walk stood before it.
+            let is_live = |node: &&Node<T>| !node.dead.load(Ordering::Relaxed);
+            if let Some(node) = self.walk.find(is_live) {
+                return Some(&node.value);
             }
-            self.at = self.heads.next()?.load(Ordering::Acquire);
+            self.walk = Walk::enter(self.heads.next()?);
         }
     }
 }

@@ -8,30 +8,35 @@ use core::fmt;
 pub enum InsertError<O> {
     /// The key is in the table already; here is the new node back.
     Exists(O),
+    /// The chain has [`CHAIN_MAX`](crate::CHAIN_MAX) nodes; here is the new node back.
+    Crowded(O),
 }
 
 impl<O> InsertError<O> {
     /// Returns the node that was not inserted.
     pub fn into_node(self) -> O {
         match self {
-            Self::Exists(node) => node,
+            Self::Exists(node) | Self::Crowded(node) => node,
         }
     }
 
-    /// Returns the kernel's number for it: `-EEXIST`.
+    /// Returns the kernel's number for it: `-EEXIST` or `-ENOSPC`.
     pub const fn to_errno(&self) -> i32 {
         const EEXIST: i32 = 17;
+        const ENOSPC: i32 = 28;
         match self {
             Self::Exists(_) => -EEXIST,
+            Self::Crowded(_) => -ENOSPC,
         }
     }
 }
 
 impl<O> fmt::Display for InsertError<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exists(_) => f.write_str("the key is in the table already"),
-        }
+        f.write_str(match self {
+            Self::Exists(_) => "the key is in the table already",
+            Self::Crowded(_) => "the chain of the key is as long as it may be",
+        })
     }
 }
 

@@ -2,8 +2,12 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+mod atomic;
 mod chain;
+mod climb;
 mod error;
+mod key;
 
-pub use chain::{GracePeriod, Iter, Key, Node, Owner, ReadSide, Removed, Table, WriteSide};
+pub use chain::{GracePeriod, Iter, Node, Owner, ReadSide, Removed, Table, WriteSide, CHAIN_MAX};
 pub use error::InsertError;
+pub use key::{Key, Nested};

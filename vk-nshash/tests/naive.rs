@@ -1,162 +1,166 @@
 //! The table against a naive twin, `HashMap`, on generated operations.
 
-use std::collections::HashMap;
-use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use vk_nshash::{GracePeriod, InsertError, Key, Node, Owner, ReadSide, Table, WriteSide};
+#[allow(dead_code)]
+#[path = "support/single.rs"]
+mod single;
 
-struct Read;
-// SAFETY: Each test runs on one thread and retires with no reader alive.
-unsafe impl ReadSide for Read {}
-struct Write;
-// SAFETY: Each test has one, on one thread.
-unsafe impl WriteSide for Write {}
+use proptest::prelude::*;
+use single::{key, node, Boxed, Free, Half, Read, Write};
+use std::collections::{HashMap, HashSet};
+use vk_nshash::{InsertError, Removed, Table};
 
-struct Boxed(Box<Node<u64>>);
-// SAFETY: A box does not move its content, and is rebuilt from the same address.
-unsafe impl Owner for Boxed {
-    type Value = u64;
-    fn into_node(self) -> NonNull<Node<u64>> {
-        NonNull::from(Box::leak(self.0))
-    }
-    unsafe fn from_node(node: NonNull<Node<u64>>) -> Self {
-        // SAFETY: `node` came from `into_node`.
-        Self(unsafe { Box::from_raw(node.as_ptr()) })
-    }
+/// Keys are 1 to this.
+const KEYS: usize = 40;
+
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Insert(usize),
+    Remove(usize),
+    /// The oldest grace period ends.
+    Retire,
 }
 
-#[derive(Default)]
-struct Free(AtomicUsize);
-// SAFETY: No reader is alive when it is called.
-unsafe impl GracePeriod<Boxed> for Free {
-    fn retire(&self, node: Boxed) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        drop(node);
-    }
+#[derive(Clone, Debug)]
+enum Step {
+    Change(Change),
+    Find(usize),
+    Climb {
+        from: usize,
+        most: usize,
+    },
+    /// A walk, with a change after each value that is seen.
+    Walk(Vec<Change>),
 }
 
-type Small = Table<Boxed, 3, 8>;
-
-fn key(n: usize) -> Key {
-    Key::new(n * 64).expect("not null")
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        (1..=KEYS).prop_map(Change::Insert),
+        (1..=KEYS).prop_map(Change::Insert),
+        (1..=KEYS).prop_map(Change::Remove),
+        Just(Change::Retire),
+    ]
 }
 
-fn node(n: usize, value: u64) -> Boxed {
-    Boxed(Box::new(Node::new(key(n), value)))
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => change().prop_map(Step::Change),
+        4 => (1..=KEYS).prop_map(Step::Find),
+        2 => (1..=KEYS, 0..8_usize).prop_map(|(from, most)| Step::Climb { from, most }),
+        1 => prop::collection::vec(change(), 0..KEYS).prop_map(Step::Walk),
+    ]
 }
 
-/// A small generator, so that a failure repeats.
-struct Random(u64);
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % n
-    }
+/// The table, its twin, and who waits for a grace period.
+struct Pair<'t, const BITS: u32, const BUCKETS: usize> {
+    table: &'t Table<Boxed<u64>, BITS, BUCKETS>,
+    twin: HashMap<usize, u64>,
+    waiting: Vec<Removed<Boxed<u64>>>,
+    /// Each object is another one, whatever its key.
+    made: u64,
 }
 
-#[test]
-fn agrees_with_a_hash_map() {
-    let table = Small::new();
-    let free = Free::default();
-    let mut twin = HashMap::new();
-    let mut random = Random(0x9E37_79B9_7F4A_7C15);
-    for step in 0..20_000_u64 {
-        let n = 1 + random.below(50) as usize;
-        match random.below(3) {
-            0 => {
-                let inserted = table.insert(&mut Write, node(n, step)).is_ok();
-                assert_eq!(inserted, !twin.contains_key(&n));
-                twin.entry(n).or_insert(step);
-            }
-            1 => {
-                let removed = table.remove(&mut Write, key(n)).map(|removed| {
-                    let value = *removed.value();
-                    removed.after(&free);
-                    value
-                });
-                assert_eq!(removed, twin.remove(&n));
-            }
-            _ => assert_eq!(table.find(&Read, key(n)), twin.get(&n)),
+impl<'t, const BITS: u32, const BUCKETS: usize> Pair<'t, BITS, BUCKETS> {
+    fn new(table: &'t Table<Boxed<u64>, BITS, BUCKETS>) -> Self {
+        Self {
+            table,
+            twin: HashMap::new(),
+            waiting: Vec::new(),
+            made: 0,
         }
     }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Change(Change::Retire) => self.retire(),
+            Step::Change(change) => self.change(*change),
+            Step::Find(n) => assert_eq!(self.table.find(&Read, key(*n)), self.twin.get(n)),
+            Step::Climb { from, most } => self.climb(*from, *most),
+            Step::Walk(changes) => self.walk(changes),
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Insert(n) => self.insert(n),
+            Change::Remove(n) => self.remove(n),
+            // Not while a walk may stand on a node that waits.
+            Change::Retire => {}
+        }
+    }
+
+    fn insert(&mut self, n: usize) {
+        self.made += 1;
+        let refused = self.table.insert(&mut Write, node(n, self.made)).err();
+        let back = refused.map(|error| {
+            assert!(matches!(error, InsertError::Exists(_)));
+            *error.into_node().0.value()
+        });
+        assert_eq!(back, self.twin.contains_key(&n).then_some(self.made));
+        self.twin.entry(n).or_insert(self.made);
+    }
+
+    fn remove(&mut self, n: usize) {
+        let removed = self.table.remove(&mut Write, key(n));
+        assert_eq!(removed.as_ref().map(|it| *it.value()), self.twin.remove(&n));
+        self.waiting.extend(removed);
+    }
+
+    fn retire(&mut self) {
+        if !self.waiting.is_empty() {
+            self.waiting.remove(0).after(&Free);
+        }
+    }
+
+    fn climb(&self, from: usize, most: usize) {
+        let found = self.table.find_nearest_ancestor(&Read, Half(from), most);
+        let way = std::iter::successors(Some(from), |n| Some(n / 2).filter(|&n| n > 0));
+        let expected = way.take(most).find_map(|n| self.twin.get(&n));
+        assert_eq!(found, expected);
+    }
+
+    fn walk(&mut self, changes: &[Change]) {
+        let mut stays: HashSet<u64> = self.twin.values().copied().collect();
+        let mut seen = HashSet::new();
+        let mut changes = changes.iter();
+        for &value in self.table.iter(&Read) {
+            assert!(seen.insert(value), "seen twice");
+            assert!(
+                self.twin.values().any(|&it| it == value),
+                "seen although gone"
+            );
+            if let Some(&change) = changes.next() {
+                self.change(change);
+            }
+            stays.retain(|it| self.twin.values().any(|there| there == it));
+        }
+        assert!(stays.is_subset(&seen), "not seen although there");
+    }
+
+    fn values(&self) -> Vec<u64> {
+        let mut values: Vec<u64> = self.twin.values().copied().collect();
+        values.sort_unstable();
+        values
+    }
+}
+
+fn agrees<const BITS: u32, const BUCKETS: usize>(steps: &[Step]) {
+    let table = Table::new();
+    let mut pair = Pair::<BITS, BUCKETS>::new(&table);
+    steps.iter().for_each(|step| pair.take(step));
     let mut seen: Vec<u64> = table.iter(&Read).copied().collect();
-    let mut there: Vec<u64> = twin.values().copied().collect();
     seen.sort_unstable();
-    there.sort_unstable();
-    assert_eq!(seen, there);
+    assert_eq!(seen, pair.values());
+    let waiting = std::mem::take(&mut pair.waiting);
+    waiting.into_iter().for_each(|it| it.after(&Free));
 }
 
-#[test]
-fn reports_a_double_insertion_and_gives_the_node_back() {
-    let table = Small::new();
-    assert!(table.insert(&mut Write, node(1, 10)).is_ok());
-    let back = table
-        .insert(&mut Write, node(1, 11))
-        .map_err(InsertError::into_node);
-    assert!(matches!(back, Err(Boxed(node)) if *node.value() == 11));
-    assert_eq!(table.find(&Read, key(1)), Some(&10));
-}
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
-#[test]
-fn reports_an_absent_removal() {
-    let table = Small::new();
-    assert!(table.remove(&mut Write, key(1)).is_none());
-}
-
-#[test]
-fn an_address_used_again_never_yields_the_old_object() {
-    let table = Small::new();
-    let free = Free::default();
-    assert!(table.insert(&mut Write, node(1, 1)).is_ok());
-    let Some(old) = table.remove(&mut Write, key(1)) else {
-        panic!("the node is there");
-    };
-    // The grace period has not run, yet the address has a new owner.
-    assert_eq!(table.find(&Read, key(1)), None);
-    assert!(table.insert(&mut Write, node(1, 2)).is_ok());
-    assert_eq!(table.find(&Read, key(1)), Some(&2));
-    old.after(&free);
-    assert_eq!(table.find(&Read, key(1)), Some(&2));
-    assert_eq!(free.0.load(Ordering::Relaxed), 1);
-}
-
-#[test]
-fn iteration_goes_on_after_the_removal_of_where_it_stands() {
-    let table = Table::<Boxed, 0, 1>::new();
-    for n in 1..=4 {
-        assert!(table.insert(&mut Write, node(n, n as u64)).is_ok());
+    #[test]
+    fn agrees_with_a_hash_map(steps in prop::collection::vec(step(), 0..300)) {
+        agrees::<0, 1>(&steps);
+        agrees::<3, 8>(&steps);
+        agrees::<10, 1024>(&steps);
     }
-    let mut seen = Vec::new();
-    let mut retired = Vec::new();
-    for &value in table.iter(&Read) {
-        retired.extend(table.remove(&mut Write, key(value as usize)));
-        seen.push(value);
-    }
-    assert_eq!(seen, [4, 3, 2, 1]);
-    assert!(table.iter(&Read).next().is_none());
-    for node in retired {
-        node.after(&Free::default());
-    }
-}
-
-#[test]
-fn climbs_to_the_nearest_ancestor() {
-    let table = Small::new();
-    assert!(table.insert(&mut Write, node(1, 1)).is_ok());
-    assert!(table.insert(&mut Write, node(3, 3)).is_ok());
-    let parent = |at: Key| Key::new(at.address() - 64);
-    let nearest = |n| {
-        table
-            .find_nearest_ancestor(&Read, key(n), 32, parent)
-            .copied()
-    };
-    assert_eq!(nearest(5), Some(3));
-    assert_eq!(nearest(3), Some(3));
-    assert_eq!(nearest(2), Some(1));
-    assert_eq!(
-        table.find_nearest_ancestor(&Read, key(40), 32, parent),
-        None
-    );
 }

@@ -7,6 +7,8 @@ mod vk_ffi_shims;
 mod vk_hook;
 #[path = "../../src/vk_nshash.rs"]
 mod vk_nshash;
+#[path = "../../src/vk_nshash_cases.rs"]
+mod vk_nshash_cases;
 #[path = "../../src/vk_overcommit.rs"]
 mod vk_overcommit;
 #[path = "../../src/vk_sysctl.rs"]

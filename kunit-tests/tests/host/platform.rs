@@ -42,6 +42,8 @@ pub(crate) struct Boxed<T>(Box<Node<T>>);
 // SAFETY: A box does not move its content, and is rebuilt from the same address.
 unsafe impl<T> Owner for Boxed<T> {
     type Value = T;
+    type Read = ReadGuard;
+    type Write = WriteGuard;
 
     fn into_node(self) -> NonNull<Node<T>> {
         NonNull::from(Box::leak(self.0))

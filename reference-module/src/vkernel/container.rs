@@ -2,8 +2,8 @@
 
 use crate::books::{Charged, Shared};
 use core::sync::atomic::{AtomicU64, Ordering};
-use vk_ffi_shims::vk_nshash::{Key as Address, ReadSide};
-use vk_ffi_shims::{Mark, Namespace, Pin, Tree, Published, RegistryCell};
+use vk_ffi_shims::vk_nshash::Key as Address;
+use vk_ffi_shims::{Mark, Namespace, Pin, Published, Reading, RegistryCell, Tree};
 use vk_reference_module::Own;
 
 /// What a snapshot is keyed by: the 64-bit id for people, the address for the kernel.
@@ -71,7 +71,7 @@ impl Container {
     }
 
     #[inline]
-    pub(crate) fn effective<'g>(&'g self, read: &'g impl ReadSide) -> &'g Effective {
+    pub(crate) fn effective<'g>(&'g self, read: &'g Reading) -> &'g Effective {
         &self.effective.read(read).effective
     }
 }

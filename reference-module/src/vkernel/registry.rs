@@ -16,10 +16,10 @@ use kernel::alloc::AllocError;
 use kernel::alloc::Flags;
 use kernel::prelude::*;
 use kernel::sync::Arc;
-use vk_ffi_shims::vk_nshash::{Key as Address, Node, ReadSide, Table};
+use vk_ffi_shims::vk_nshash::{InsertError, Key as Address, Node, Table};
 use vk_ffi_shims::{
-    Boxed, ControlGuard, Namespace, Pin, Published, RcuBox, RcuHead, ReadGuard, RegistryCell,
-    RegistryGuard, Retirees,
+    Boxed, ControlGuard, Namespace, Pin, Published, RcuBox, RcuHead, ReadGuard, Reading,
+    RegistryCell, RegistryGuard, Retirees,
 };
 use vk_reference_module::{Key, Own, Rule, Setting};
 
@@ -33,21 +33,8 @@ static FAILED_BIRTHS: AtomicU64 = AtomicU64::new(0);
 
 /// Finds the container of a namespace: its own, or the nearest ancestor's.
 #[inline]
-pub(crate) fn find<'g>(read: &'g impl ReadSide, ns: Namespace<'_>) -> Option<&'g Container> {
-    TABLE.find(read, ns.key()).or_else(|| climb(read, ns))
-}
-
-#[cold]
-fn climb<'g>(read: &'g impl ReadSide, ns: Namespace<'_>) -> Option<&'g Container> {
-    let mut at = ns;
-    for _ in 0..LEVELS {
-        at = at.parent()?;
-        let found = TABLE.find(read, at.key());
-        if found.is_some() {
-            return found;
-        }
-    }
-    None
+pub(crate) fn find<'g>(read: &'g Reading, ns: Namespace<'_>) -> Option<&'g Container> {
+    TABLE.find_nearest_ancestor(read, ns, LEVELS)
 }
 
 /// Walks over all containers.
@@ -97,9 +84,12 @@ fn insert(
         *container.effective.get_mut() = snapshot;
         TABLE.insert(&mut write, node).err()
     };
-    // A node that was there already: nobody has seen this one.
-    drop(refused);
-    Ok(())
+    // Nobody has seen the node that comes back.
+    match refused {
+        None | Some(InsertError::Exists(_)) => Ok(()),
+        // Its chain is full: as without memory, it inherits.
+        Some(_) => Err(AllocError),
+    }
 }
 
 /// Birth: process context, before the namespace's first task runs; may sleep.
@@ -189,9 +179,7 @@ fn compute(read: &ReadGuard, write: &RegistryGuard, container: &Container) -> Sn
     let mut effective = Effective::host();
     let mut at = container;
     for _ in 0..LEVELS {
-        effective.inherit(at.id, at.own.get(write), || {
-            Charged::new(at.books.clone())
-        });
+        effective.inherit(at.id, at.own.get(write), || Charged::new(at.books.clone()));
         let Some(parent) = at.parent.and_then(|parent| TABLE.find(read, parent)) else {
             break;
         };
