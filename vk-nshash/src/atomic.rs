@@ -1,7 +1,7 @@
 //! The atomics of the chains; `tests/loom.rs` compiles the chains with loom's in their place.
 
 use core::ptr;
-pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+pub(crate) use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// Makes a function constant, which those that make an atomic of loom's cannot be.
 macro_rules! constant {

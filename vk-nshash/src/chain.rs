@@ -22,12 +22,13 @@
 //!   `Iter`: who reaches a node sees its key and value.
 //! - `next` needs no order. Nodes come in at the head only, so it leads to an older node, which was
 //!   published before the one that leads to it.
-//! - `remove` marks the node dead, then unlinks it. A reader that stands on it goes on along `next`,
-//!   which stays as it is until the grace period is over; one that is on its way to it passes by.
+//! - `remove` takes the node's key away, which makes it a tombstone, then unlinks it. A reader that
+//!   stands on it goes on along `next`, which stays as it is until the grace period is over; one
+//!   that is on its way to it passes by.
 
 #![allow(unsafe_code)]
 
-use crate::atomic::{constant, nulls, AtomicBool, AtomicPtr, Ordering};
+use crate::atomic::{constant, nulls, AtomicPtr, AtomicUsize, Ordering};
 use crate::{InsertError, Key};
 use core::fmt;
 use core::marker::{PhantomData, PhantomPinned};
@@ -103,8 +104,8 @@ pub unsafe trait Owner: Sized {
 /// Once inserted it stays where it is; its [`Owner`] sees to that.
 pub struct Node<T> {
     next: AtomicPtr<Node<T>>,
-    dead: AtomicBool,
-    key: Key,
+    /// An address, or 0 in a tombstone.
+    key: AtomicUsize,
     value: T,
     // Readers may look at it while its owner is on the way to the grace period: not `Unpin`, it is
     // not taken to be the owner's alone.
@@ -117,17 +118,22 @@ impl<T> Node<T> {
         pub fn new(key: Key, value: T) -> Self {
             Self {
                 next: AtomicPtr::new(ptr::null_mut()),
-                dead: AtomicBool::new(false),
-                key,
+                key: AtomicUsize::new(key.address()),
                 value,
                 _pinned: PhantomPinned,
             }
         }
     }
 
-    /// Returns the key.
-    pub const fn key(&self) -> Key {
-        self.key
+    /// Returns the key, `None` once it was removed.
+    #[inline]
+    pub fn key(&self) -> Option<Key> {
+        Key::new(self.key.load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    fn has(&self, key: Key) -> bool {
+        self.key.load(Ordering::Relaxed) == key.address()
     }
 
     /// Returns the value.
@@ -144,7 +150,7 @@ impl<T> Node<T> {
 impl<T: fmt::Debug> fmt::Debug for Node<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Node")
-            .field("key", &self.key)
+            .field("key", &self.key())
             .field("value", &self.value)
             .finish_non_exhaustive()
     }
@@ -217,7 +223,7 @@ impl<O: Owner, const BITS: u32, const BUCKETS: usize> Table<O, BITS, BUCKETS> {
     /// ```
     #[inline]
     pub fn find<'g>(&'g self, read: &'g O::Read, key: Key) -> Option<&'g O::Value> {
-        self.enter(read, key).find_live(key)
+        self.enter(read, key).seek(key)
     }
 
     /// Enters the chain of `key`.
@@ -234,16 +240,17 @@ impl<O: Owner, const BITS: u32, const BUCKETS: usize> Table<O, BITS, BUCKETS> {
     ///
     /// - [`InsertError::Exists`]: the key is there already; the node comes back.
     /// - [`InsertError::Crowded`]: its chain has [`CHAIN_MAX`] nodes; the node comes back.
+    /// - [`InsertError::Removed`]: the node was in a table before; it comes back.
     pub fn insert(&self, _write: &mut O::Write, node: O) -> Result<(), InsertError<O>> {
         let raw = node.into_node();
         // SAFETY: `raw` is a valid node (contract of `Owner`), not shared yet.
         let new = unsafe { raw.as_ref() };
-        let head = match self.room_for(new.key) {
+        let key = new.key().ok_or(InsertError::Removed as Refuse<O>);
+        let head = match key.and_then(|key| self.room_for(key)) {
             Ok(head) => head,
             // SAFETY: `raw` came from `into_node` just now, and nobody else has it.
             Err(refuse) => return Err(refuse(unsafe { O::from_node(raw) })),
         };
-        new.dead.store(false, Ordering::Relaxed);
         new.next
             .store(head.load(Ordering::Relaxed), Ordering::Relaxed);
         // Pairs with the acquire loads of readers: who reaches the node sees its key and value.
@@ -259,7 +266,7 @@ impl<O: Owner, const BITS: u32, const BUCKETS: usize> Table<O, BITS, BUCKETS> {
         // SAFETY: `at` is null or a node of this table (type invariant); only a writer unlinks, and
         // the caller is the only one.
         while let Some(node) = unsafe { at.as_ref() } {
-            if node.key == key {
+            if node.has(key) {
                 return Err(InsertError::Exists);
             }
             len = len.wrapping_add(1);
@@ -280,10 +287,10 @@ impl<O: Owner, const BITS: u32, const BUCKETS: usize> Table<O, BITS, BUCKETS> {
             let at = link.load(Ordering::Relaxed);
             // SAFETY: As in `room_for`.
             let node = unsafe { at.as_ref() }?;
-            if node.key == key {
+            if node.has(key) {
                 // Nothing is published by it: who comes after the removal sees it anyhow, and the
                 // others may have come before.
-                node.dead.store(true, Ordering::Relaxed);
+                node.key.store(0, Ordering::Relaxed);
                 // Pairs with the acquire loads of readers, if `link` is a head.
                 link.store(node.next.load(Ordering::Relaxed), Ordering::Release);
                 return NonNull::new(at).map(|node| Removed {
@@ -356,7 +363,7 @@ impl<O: Owner> Removed<O> {
     }
 }
 
-/// The way of a reader along a chain, dead nodes included.
+/// The way of a reader along a chain, tombstones included.
 ///
 /// # Invariants
 ///
@@ -384,12 +391,31 @@ impl<'g, T> Walk<'g, T> {
         }
     }
 
+    /// Returns where it stands.
+    #[inline]
+    fn here(&self) -> Option<&'g Node<T>> {
+        // SAFETY: Null or a node that stays valid for `'g` (type invariant).
+        unsafe { self.at.as_ref() }
+    }
+
+    /// Goes on behind `node`, on which it stands.
+    #[inline]
+    fn pass(&mut self, node: &'g Node<T>) {
+        // INVARIANT: What `next` leads to is retired no earlier than within this read side.
+        self.at = node.next.load(Ordering::Relaxed);
+    }
+
     /// Goes on to the node of `key`.
     #[inline]
-    pub(crate) fn find_live(mut self, key: Key) -> Option<&'g T> {
-        let node = self.find(|node| node.key == key)?;
-        // A removed node may still be reached: its address may have a new owner already.
-        (!node.dead.load(Ordering::Relaxed)).then_some(&node.value)
+    pub(crate) fn seek(mut self, key: Key) -> Option<&'g T> {
+        while let Some(node) = self.here() {
+            // A tombstone has no key, whoever has its address now.
+            if node.has(key) {
+                return Some(&node.value);
+            }
+            self.pass(node);
+        }
+        None
     }
 }
 
@@ -398,10 +424,8 @@ impl<'g, T> Iterator for Walk<'g, T> {
 
     #[inline]
     fn next(&mut self) -> Option<&'g Node<T>> {
-        // SAFETY: Null or a node that stays valid for `'g` (type invariant).
-        let node = unsafe { self.at.as_ref::<'g>() }?;
-        // INVARIANT: A node's `next` is retired no earlier than within this read side.
-        self.at = node.next.load(Ordering::Relaxed);
+        let node = self.here()?;
+        self.pass(node);
         Some(node)
     }
 }
@@ -418,7 +442,7 @@ impl<'g, T> Iterator for Iter<'g, T> {
     fn next(&mut self) -> Option<&'g T> {
         loop {
             // It may have been removed while the walk stood before it.
-            let is_live = |node: &&Node<T>| !node.dead.load(Ordering::Relaxed);
+            let is_live = |node: &&Node<T>| node.key().is_some();
             if let Some(node) = self.walk.find(is_live) {
                 return Some(&node.value);
             }

@@ -23,10 +23,13 @@ use error::InsertError;
 use key::{Key, Nested};
 use loom::sync::Arc;
 use loom::thread;
-use world::{insert, key_of, model, remove, remove_and_wait, Chain, Depth, Reader, Wide};
+use std::collections::BTreeSet;
+use world::{
+    insert, key_of, outcomes, remove, remove_and_wait, Chain, Depth, Grace, Reader, Watched,
+};
 
 mod atomic {
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
     macro_rules! constant {
         ($($function:tt)*) => { $($function)* };
@@ -38,226 +41,215 @@ mod atomic {
     }
 }
 
+/// Reads in one thread while `write` writes in another, and returns what the reader saw.
+///
+/// The reader is the thread that is spawned: loom begins with the other one, and a read that meets
+/// a write makes it try both orders, where a write that meets a read may not.
+fn meet<R: 'static>(
+    table: &Arc<Chain>,
+    read: impl FnOnce(&Chain, &Reader) -> R + 'static,
+    write: impl FnOnce(&Chain),
+) -> R {
+    let reader = thread::spawn({
+        let table = table.clone();
+        move || Reader::enter(|side| read(&table, side))
+    });
+    write(table);
+    reader.join().expect("no panic")
+}
+
+fn find(table: &Chain, side: &Reader, n: usize) -> Option<u64> {
+    table.find(side, key_of(n)).map(Watched::read)
+}
+
+fn walk(table: &Chain, side: &Reader) -> Vec<u64> {
+    table.iter(side).map(Watched::read).collect()
+}
+
+/// A table with 1 to `count`, the last in first.
+fn chain_of(count: usize) -> Arc<Chain> {
+    let table = Arc::new(Chain::new());
+    (1..=count).for_each(|n| assert!(insert(&table, n, n as u64)));
+    table
+}
+
 #[test]
 fn who_finds_a_node_sees_it_whole() {
-    model(|| {
-        let table = Arc::new(Chain::new());
-        let writer = thread::spawn({
-            let table = table.clone();
-            move || assert!(insert(&table, 1, 10))
-        });
-        let found = Reader::enter(|read| table.find(read, key_of(1)).map(|it| it.read()));
-        assert!(matches!(found, None | Some(10)));
-        writer.join().expect("no panic");
-        let found = Reader::enter(|read| table.find(read, key_of(1)).map(|it| it.read()));
-        assert_eq!(found, Some(10));
+    let seen = outcomes(|| {
+        let table = chain_of(1);
+        let write = |table: &Chain| assert!(insert(table, 2, 20));
+        let seen = meet(&table, |table, side| find(table, side, 2), write);
+        assert_eq!(Reader::enter(|side| find(&table, side, 2)), Some(20));
+        seen
     });
+    assert_eq!(seen, [None, Some(20)].into());
 }
 
 #[test]
 fn who_finds_a_node_behind_a_removed_one_sees_it_whole() {
-    model(|| {
-        let table = Arc::new(Chain::new());
-        let writer = thread::spawn({
-            let table = table.clone();
-            move || {
-                assert!(insert(&table, 1, 10) && insert(&table, 2, 20));
-                assert_eq!(remove_and_wait(&table, 2), Some(20));
-            }
-        });
-        let found = Reader::enter(|read| table.find(read, key_of(1)).map(|it| it.read()));
-        assert!(matches!(found, None | Some(10)));
-        writer.join().expect("no panic");
+    let seen = outcomes(|| {
+        let write = |table: &Chain| {
+            assert!(insert(table, 1, 10) && insert(table, 2, 20));
+            assert_eq!(remove_and_wait(table, 2), Some(20));
+        };
+        meet(&chain_of(0), |table, side| find(table, side, 1), write)
     });
+    assert_eq!(seen, [None, Some(10)].into());
 }
 
 #[test]
 fn an_address_used_again_never_yields_the_old_object_after_the_new() {
-    model(|| {
-        let table = Arc::new(Chain::new());
-        assert!(insert(&table, 1, 10));
-        let writer = thread::spawn({
-            let table = table.clone();
-            move || {
-                let old = remove(&table, 1);
-                assert!(insert(&table, 1, 11));
-                old.expect("it is there").after(&world::Grace);
-            }
-        });
-        let find = || Reader::enter(|read| table.find(read, key_of(1)).map(|it| it.read()));
-        let (first, second) = (find(), find());
-        assert!(matches!(first, None | Some(10 | 11)));
-        match first {
-            Some(10) => {}
-            None => assert!(matches!(second, None | Some(11))),
-            _ => assert_eq!(second, Some(11)),
-        }
-        writer.join().expect("no panic");
-        assert_eq!(find(), Some(11));
+    let seen = outcomes(|| {
+        let write = |table: &Chain| {
+            let old = remove(table, 1).expect("it is there");
+            assert!(insert(table, 1, 11));
+            old.after(&Grace);
+        };
+        let read = |table: &Chain, side: &Reader| (find(table, side, 1), find(table, side, 1));
+        meet(&chain_of(1), read, write)
     });
+    let (old, new) = (Some(1), Some(11));
+    let forward = [
+        (old, old),
+        (old, None),
+        (old, new),
+        (None, None),
+        (None, new),
+        (new, new),
+    ];
+    assert_eq!(seen, forward.into());
 }
 
 #[test]
 fn a_preempted_reader_never_finds_the_old_object_of_an_address_used_again() {
-    model(|| {
-        let table = Arc::new(Chain::new());
-        assert!(insert(&table, 1, 10));
-        Reader::enter(|read| {
+    let seen = outcomes(|| {
+        let table = chain_of(1);
+        let (seen, old) = Reader::enter(|side| {
             // It is about to look at the first node of the chain.
-            let preempted = table.enter(read, key_of(1));
-            let old = remove(&table, 1);
+            let preempted = table.enter(side, key_of(1));
+            let old = remove(&table, 1).expect("it is there");
             assert!(insert(&table, 1, 11));
-            let found = preempted.find_live(key_of(1)).map(|it| it.read());
-            assert_eq!(found, None);
-            let found = table.find(read, key_of(1)).map(|it| it.read());
-            assert_eq!(found, Some(11));
-            old
-        })
-        .expect("it is there")
-        .after(&world::Grace);
+            let found = preempted.seek(key_of(1)).map(Watched::read);
+            ((found, find(&table, side, 1)), old)
+        });
+        old.after(&Grace);
+        seen
     });
+    assert_eq!(seen, [(None, Some(11))].into());
 }
 
 #[test]
 fn a_found_value_lives_until_its_reader_leaves() {
-    model(|| {
-        let table = Arc::new(Chain::new());
-        assert!(insert(&table, 1, 10));
-        let writer = thread::spawn({
-            let table = table.clone();
-            move || remove_and_wait(&table, 1)
-        });
-        Reader::enter(|read| {
-            if let Some(value) = table.find(read, key_of(1)) {
-                thread::yield_now();
-                assert_eq!(value.read(), 10);
-            }
-        });
-        assert_eq!(writer.join().expect("no panic"), Some(10));
+    let seen = outcomes(|| {
+        let read = |table: &Chain, side: &Reader| {
+            let value = table.find(side, key_of(1))?;
+            thread::yield_now();
+            Some(value.read())
+        };
+        meet(&chain_of(1), read, |table| {
+            assert_eq!(remove_and_wait(table, 1), Some(1));
+        })
     });
+    assert_eq!(seen, [None, Some(1)].into());
 }
 
 /// Walks while one of three goes.
-fn walk_while_removing(gone: usize) {
-    model(move || {
-        let table = Arc::new(Chain::new());
-        (1..=3).for_each(|n| assert!(insert(&table, n, n as u64)));
-        let writer = thread::spawn({
-            let table = table.clone();
-            move || remove_and_wait(&table, gone)
-        });
-        let seen = Reader::enter(|read| {
-            let seen: Vec<u64> = table.iter(read).map(|it| it.read()).collect();
-            seen
-        });
-        let all = vec![3, 2, 1];
-        let without: Vec<u64> = all.iter().copied().filter(|&n| n != gone as u64).collect();
-        assert!(seen == all || seen == without, "{seen:?}");
-        assert_eq!(writer.join().expect("no panic"), Some(gone as u64));
-    });
+fn walks_while_one_goes(gone: usize) -> BTreeSet<Vec<u64>> {
+    outcomes(move || {
+        meet(&chain_of(3), walk, move |table| {
+            assert_eq!(remove_and_wait(table, gone), Some(gone as u64));
+        })
+    })
 }
 
 #[test]
 fn a_walk_survives_the_removal_of_the_first() {
-    walk_while_removing(3);
+    assert_eq!(walks_while_one_goes(3), [vec![3, 2, 1], vec![2, 1]].into());
 }
 
 #[test]
 fn a_walk_survives_the_removal_of_one_in_the_middle() {
-    walk_while_removing(2);
+    assert_eq!(walks_while_one_goes(2), [vec![3, 2, 1], vec![3, 1]].into());
 }
 
 #[test]
 fn a_walk_survives_the_removal_of_the_last() {
-    walk_while_removing(1);
+    assert_eq!(walks_while_one_goes(1), [vec![3, 2, 1], vec![3, 2]].into());
 }
 
 #[test]
 fn a_walk_sees_what_stays_although_all_before_it_goes() {
-    model(|| {
-        let table = Arc::new(Chain::new());
-        (1..=3).for_each(|n| assert!(insert(&table, n, n as u64)));
-        let writer = thread::spawn({
-            let table = table.clone();
-            move || {
-                let old = [remove(&table, 3), remove(&table, 2)];
-                assert!(insert(&table, 4, 4));
-                for it in old {
-                    it.expect("it is there").after(&world::Grace);
-                }
+    let seen = outcomes(|| {
+        meet(&chain_of(3), walk, |table| {
+            let old = [remove(table, 3), remove(table, 2)];
+            assert!(insert(table, 4, 4));
+            for it in old {
+                it.expect("it is there").after(&Grace);
             }
-        });
-        let seen: Vec<u64> = Reader::enter(|read| table.iter(read).map(|it| it.read()).collect());
-        assert_eq!(seen.iter().filter(|&&n| n == 1).count(), 1, "{seen:?}");
-        assert!(seen.windows(2).all(|pair| pair[0] > pair[1]), "{seen:?}");
-        writer.join().expect("no panic");
+        })
     });
+    assert!(seen.iter().all(|seen| seen.ends_with(&[1])), "{seen:?}");
+    let falls = |seen: &Vec<u64>| seen.windows(2).all(|pair| pair[0] > pair[1]);
+    assert!(seen.iter().all(falls), "{seen:?}");
+    assert!(seen.contains(&vec![3, 2, 1]) && seen.contains(&vec![4, 1]));
 }
 
 #[test]
 fn of_two_insertions_one_is_refused() {
-    model(|| {
-        let table = Arc::new(Chain::new());
+    let seen = outcomes(|| {
+        let table = chain_of(0);
         let other = thread::spawn({
             let table = table.clone();
             move || insert(&table, 1, 11)
         });
         let ours = insert(&table, 1, 10);
         let theirs = other.join().expect("no panic");
-        assert!(ours != theirs);
-        let found = Reader::enter(|read| table.find(read, key_of(1)).map(|it| it.read()));
-        assert_eq!(found, Some(if ours { 10 } else { 11 }));
+        (ours, theirs, Reader::enter(|side| walk(&table, side)))
     });
+    let orders = [(true, false, vec![10]), (false, true, vec![11])];
+    assert_eq!(seen, orders.into());
 }
 
 #[test]
 fn of_two_removals_one_gets_the_node() {
-    model(|| {
-        let table = Arc::new(Chain::new());
-        assert!(insert(&table, 1, 10));
+    let seen = outcomes(|| {
+        let table = chain_of(1);
         let other = thread::spawn({
             let table = table.clone();
             move || remove_and_wait(&table, 1)
         });
         let ours = remove_and_wait(&table, 1);
-        let theirs = other.join().expect("no panic");
-        assert_eq!(ours.or(theirs), Some(10));
-        assert!(ours.is_none() || theirs.is_none());
+        (ours, other.join().expect("no panic"))
     });
+    assert_eq!(seen, [(Some(1), None), (None, Some(1))].into());
 }
 
 #[test]
 fn neighbours_come_and_go_without_harm_to_each_other() {
-    model(|| {
-        let table = Arc::new(Chain::new());
-        (1..=2).for_each(|n| assert!(insert(&table, n, n as u64)));
+    let seen = outcomes(|| {
+        let table = chain_of(2);
         let other = thread::spawn({
             let table = table.clone();
             move || remove_and_wait(&table, 1)
         });
-        assert_eq!(remove_and_wait(&table, 2), Some(2));
-        assert_eq!(other.join().expect("no panic"), Some(1));
-        assert_eq!(Reader::enter(|read| table.iter(read).count()), 0);
+        let ours = remove_and_wait(&table, 2);
+        let theirs = other.join().expect("no panic");
+        (ours, theirs, Reader::enter(|side| walk(&table, side)))
     });
+    assert_eq!(seen, [(Some(2), Some(1), vec![])].into());
 }
 
 #[test]
 fn a_climb_ends_at_the_far_ancestor_or_at_the_nearer_new_one() {
-    model(|| {
-        let table = Arc::new(Wide::new());
-        assert!(insert(&table, 1, 10));
-        let writer = thread::spawn({
-            let table = table.clone();
-            move || assert!(insert(&table, 2, 20))
-        });
-        let climb = || {
-            Reader::enter(|read| {
-                let found = table.find_nearest_ancestor(read, Depth(3), 32);
-                found.map(|it| it.read())
-            })
-        };
-        assert!(matches!(climb(), Some(10 | 20)));
-        writer.join().expect("no panic");
-        assert_eq!(climb(), Some(20));
+    fn climb(table: &Chain, side: &Reader) -> Option<u64> {
+        let found = table.find_nearest_ancestor(side, Depth(3), 32);
+        found.map(Watched::read)
+    }
+    let seen = outcomes(|| {
+        let table = chain_of(1);
+        let seen = meet(&table, climb, |table| assert!(insert(table, 2, 20)));
+        assert_eq!(Reader::enter(|side| climb(&table, side)), Some(20));
+        seen
     });
+    assert_eq!(seen, [Some(1), Some(20)].into());
 }

@@ -8,7 +8,7 @@ use single::{key, node, Boxed, Free, Half, Read, Small, Write};
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 use std::cell::Cell;
 use std::rc::Rc;
-use vk_nshash::{InsertError, Key, Node, Removed, Table, CHAIN_MAX};
+use vk_nshash::{GracePeriod, InsertError, Key, Node, Removed, Table, CHAIN_MAX};
 
 // A removed value is still shared with readers of the thread that removed it.
 assert_impl_all!(Removed<Boxed<u64>>: Send);
@@ -168,6 +168,31 @@ fn refuses_a_node_too_many_in_a_chain() {
         .map(|it| it.after(&Free))
         .is_some());
     assert!(table.insert(&mut Write, node(CHAIN_MAX + 1, 0)).is_ok());
+}
+
+/// Keeps what it is given, which is what a grace period that is over does.
+struct Keep(std::cell::RefCell<Vec<Boxed<u64>>>);
+// SAFETY: No reader is alive when it is called.
+unsafe impl GracePeriod<Boxed<u64>> for Keep {
+    fn retire(&self, node: Boxed<u64>) {
+        self.0.borrow_mut().push(node);
+    }
+}
+
+#[test]
+fn refuses_a_node_that_was_removed() {
+    let (table, kept) = (Small::new(), Keep(Vec::new().into()));
+    let fresh = node(1, 10);
+    assert_eq!(fresh.0.key(), Some(key(1)));
+    assert!(table.insert(&mut Write, fresh).is_ok());
+    let removed = table.remove(&mut Write, key(1));
+    assert!(removed.map(|it| it.after(&kept)).is_some());
+    let spent = kept.0.borrow_mut().pop();
+    assert_eq!(spent.as_ref().and_then(|it| it.0.key()), None);
+    let refused = spent.and_then(|it| table.insert(&mut Write, it).err());
+    assert!(matches!(refused, Some(InsertError::Removed(_))));
+    assert_eq!(refused.as_ref().map(InsertError::to_errno), Some(-22));
+    assert_eq!(table.find(&Read, key(1)), None);
 }
 
 #[test]

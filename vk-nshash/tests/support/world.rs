@@ -4,6 +4,7 @@ use crate::{GracePeriod, InsertError, Key, Nested, Node, Owner, ReadSide, Table,
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::sync::{Mutex, MutexGuard};
+use std::collections::BTreeSet;
 use std::ptr::NonNull;
 
 loom::lazy_static! {
@@ -11,9 +12,19 @@ loom::lazy_static! {
     static ref READERS: AtomicUsize = AtomicUsize::new(0);
 }
 
-/// Runs `model` in every order.
-pub(crate) fn model(model: impl Fn() + Sync + Send + 'static) {
-    loom::model(model);
+/// Runs `model` in every order, and returns what came out.
+pub(crate) fn outcomes<R: Ord + Send + 'static>(
+    model: impl Fn() -> R + Sync + Send + 'static,
+) -> BTreeSet<R> {
+    // Not loom's: they outlive a run.
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(BTreeSet::new()));
+    let all = seen.clone();
+    loom::model(move || {
+        let outcome = model();
+        all.lock().expect("no panic").insert(outcome);
+    });
+    let mut seen = seen.lock().expect("no panic");
+    std::mem::take(&mut *seen)
 }
 
 /// Proof of a read side.
@@ -49,6 +60,14 @@ unsafe impl WriteSide for Writer {}
 pub(crate) struct Watched(UnsafeCell<u64>);
 
 impl Watched {
+    fn new(value: u64) -> Self {
+        let number = UnsafeCell::new(0);
+        // loom takes what a cell begins with for known to all.
+        // SAFETY: Nobody else has it.
+        number.with_mut(|it| unsafe { *it = value });
+        Self(number)
+    }
+
     pub(crate) fn read(&self) -> u64 {
         // SAFETY: loom fails if it is written meanwhile.
         self.0.with(|it| unsafe { *it })
@@ -97,22 +116,13 @@ unsafe impl GracePeriod<Boxed> for Grace {
 
 /// One chain.
 pub(crate) type Chain = Table<Boxed, 0, 1>;
-/// Objects 1 to 3 are in chains of their own.
-pub(crate) type Wide = Table<Boxed, 2, 4>;
 
 pub(crate) fn key_of(n: usize) -> Key {
     Key::new(n * 64).expect("not null")
 }
 
-pub(crate) fn insert<const BITS: u32, const BUCKETS: usize>(
-    table: &Table<Boxed, BITS, BUCKETS>,
-    n: usize,
-    value: u64,
-) -> bool {
-    let node = Boxed(Box::new(Node::new(
-        key_of(n),
-        Watched(UnsafeCell::new(value)),
-    )));
+pub(crate) fn insert(table: &Chain, n: usize, value: u64) -> bool {
+    let node = Boxed(Box::new(Node::new(key_of(n), Watched::new(value))));
     let refused = table.insert(&mut Writer::lock(), node).err();
     refused.map(InsertError::into_node).is_none()
 }
