@@ -3,7 +3,9 @@
 #[cfg_attr(kernel, kernel::prelude::kunit_tests(vk_nshash))]
 #[cfg_attr(not(kernel), cfg(test))]
 mod suite {
-    use super::{insert, key, remove, Count, Depth, Hall, Small, HALL_KEYS};
+    use super::{
+        address_of, insert, key, remove, take_out, Count, Depth, Hall, Small, Wide, HALL_KEYS,
+    };
     use crate::platform::{barrier, cpus, grace, node, threads, ReadGuard, WriteGuard};
     use core::sync::atomic::Ordering::SeqCst;
     use vk_kunit_tests::Random;
@@ -105,6 +107,28 @@ mod suite {
     }
 
     #[test]
+    fn chains_of_addresses_that_were_handed_out_are_as_short_as_stated() {
+        const COUNT: usize = 10_000;
+        static OBJECTS: Wide = Wide::new();
+        static BY_ADDRESS: Wide = Wide::new();
+        let all = (0..COUNT).filter(|&n| insert(&OBJECTS, n, 0)).count();
+        let keys = |n| address_of(&OBJECTS, n);
+        let nodes = (0..COUNT).filter_map(|n| node(keys(n)?, 0));
+        let known = nodes.filter_map(|it| BY_ADDRESS.insert(&mut WriteGuard::lock(), it).ok());
+        let known = known.count();
+        let longest = BY_ADDRESS.longest_chain(&ReadGuard::new());
+        let out = (0..COUNT).filter_map(|n| take_out(&BY_ADDRESS, keys(n)?));
+        let out = out.count();
+        (0..COUNT).for_each(|n| {
+            take_out(&OBJECTS, key(n));
+        });
+        barrier();
+        assert_eq!((all, known, out), (COUNT, COUNT, COUNT));
+        // The README of vk-nshash says so.
+        assert!(longest <= 27);
+    }
+
+    #[test]
     fn readers_on_all_cpus_never_see_an_object_that_is_gone() {
         static COUNT: Count = Count::new();
         let hall = Hall::new(&COUNT);
@@ -164,7 +188,10 @@ mod suite {
     }
 }
 
-use hall::{insert, key, remove, spin_until, Count, Depth, Hall, Small, HALL_KEYS};
+use hall::{
+    address_of, insert, key, remove, spin_until, take_out, Count, Depth, Hall, Small, Wide,
+    HALL_KEYS,
+};
 
 mod hall {
     use crate::platform::{clock_ns, grace, node, Boxed, ReadGuard, WriteGuard};
@@ -174,6 +201,9 @@ mod hall {
 
     /// Few buckets, so that chains are long.
     pub(super) type Small = Table<Boxed<u64>, 3, 8>;
+
+    /// As wide as the registry.
+    pub(super) type Wide = Table<Boxed<u64>, 10, 1024>;
 
     pub(super) const HALL_KEYS: usize = 40;
 
@@ -195,15 +225,33 @@ mod hall {
         }
     }
 
-    pub(super) fn insert(table: &Small, n: usize, value: u64) -> bool {
+    pub(super) fn insert<const BITS: u32, const BUCKETS: usize>(
+        table: &Table<Boxed<u64>, BITS, BUCKETS>,
+        n: usize,
+        value: u64,
+    ) -> bool {
         node(key(n), value).is_some_and(|it| table.insert(&mut WriteGuard::lock(), it).is_ok())
     }
 
     pub(super) fn remove(table: &Small, n: usize) -> Option<u64> {
-        let removed = table.remove(&mut WriteGuard::lock(), key(n))?;
+        take_out(table, key(n))
+    }
+
+    pub(super) fn take_out<const BITS: u32, const BUCKETS: usize>(
+        table: &Table<Boxed<u64>, BITS, BUCKETS>,
+        key: Key,
+    ) -> Option<u64> {
+        let removed = table.remove(&mut WriteGuard::lock(), key)?;
         let value = *removed.value();
         removed.after(&grace());
         Some(value)
+    }
+
+    /// Returns where the allocator put the value of `n`.
+    pub(super) fn address_of(table: &Wide, n: usize) -> Option<Key> {
+        let read = ReadGuard::new();
+        let value = table.find(&read, key(n))?;
+        Key::new(core::ptr::from_ref(value).addr())
     }
 
     /// Waits without sleeping, at most `most_ms`.
