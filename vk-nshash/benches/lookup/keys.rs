@@ -1,0 +1,60 @@
+//! The keys of the bench: addresses as slabs hand them out.
+
+use vk_nshash::Key;
+
+/// Which are in the map, and which are looked up.
+pub(crate) struct Keys {
+    /// All that are in it.
+    pub(crate) all: Vec<usize>,
+    /// A batch of keys that are in it, in no order.
+    pub(crate) present: Vec<Key>,
+    /// A batch of keys that are not.
+    pub(crate) absent: Vec<Key>,
+    /// Those that a writer takes out and puts in again.
+    pub(crate) movers: Vec<usize>,
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 as usize % n
+    }
+}
+
+/// Objects of 256 bytes, 16 to a page, pages anywhere in 64 GiB.
+fn addresses(count: usize, random: &mut Random) -> Vec<usize> {
+    let mut pages = std::collections::BTreeSet::new();
+    while pages.len() * 16 < count {
+        pages.insert(0xffff_8880_0000_0000 + random.below(1 << 24) * 4096);
+    }
+    let objects = pages
+        .iter()
+        .flat_map(|page| (0..16).map(move |n| page + n * 256));
+    objects.take(count).collect()
+}
+
+impl Keys {
+    /// `size` keys, and batches of `batch`.
+    pub(crate) fn new(size: usize, batch: usize) -> Self {
+        let mut random = Random(0x9E37_79B9_7F4A_7C15);
+        let both = addresses(2 * size, &mut random);
+        // Neighbours in a slab: every other object is in.
+        let (all, others): (Vec<_>, Vec<_>) = both.chunks(2).map(|it| (it[0], it[1])).unzip();
+        let mut some = |of: &[usize]| {
+            let some = (0..batch).map(|_| of[random.below(of.len())]);
+            some.filter_map(Key::new).collect()
+        };
+        let (present, absent) = (some(&all), some(&others));
+        let movers = all.iter().copied().step_by(4).collect();
+        Self {
+            all,
+            present,
+            absent,
+            movers,
+        }
+    }
+}
