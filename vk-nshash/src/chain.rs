@@ -41,9 +41,6 @@ use core::slice;
 /// longest chains measured are in the README.
 pub const CHAIN_MAX: usize = 64;
 
-/// Makes an error of the node that is refused.
-type Refuse<O> = fn(O) -> InsertError<O>;
-
 /// Proof that a read side is entered.
 ///
 /// # Safety
@@ -245,11 +242,11 @@ impl<O: Owner, const BITS: u32, const BUCKETS: usize> Table<O, BITS, BUCKETS> {
         let raw = node.into_node();
         // SAFETY: `raw` is a valid node (contract of `Owner`), not shared yet.
         let new = unsafe { raw.as_ref() };
-        let key = new.key().ok_or(InsertError::Removed as Refuse<O>);
+        let key = new.key().ok_or(InsertError::Removed(()));
         let head = match key.and_then(|key| self.room_for(key)) {
             Ok(head) => head,
             // SAFETY: `raw` came from `into_node` just now, and nobody else has it.
-            Err(refuse) => return Err(refuse(unsafe { O::from_node(raw) })),
+            Err(refusal) => return Err(refusal.of(unsafe { O::from_node(raw) })),
         };
         new.next
             .store(head.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -258,20 +255,20 @@ impl<O: Owner, const BITS: u32, const BUCKETS: usize> Table<O, BITS, BUCKETS> {
         Ok(())
     }
 
-    /// Returns the head of the chain for a new `key`, or what to make of its node. For writers.
-    fn room_for(&self, key: Key) -> Result<&AtomicPtr<Node<O::Value>>, Refuse<O>> {
-        let head = self.head(key).ok_or(InsertError::Crowded as Refuse<O>)?;
+    /// Returns the head of the chain for a new `key`, or why there is no room. For writers.
+    fn room_for(&self, key: Key) -> Result<&AtomicPtr<Node<O::Value>>, InsertError<()>> {
+        let head = self.head(key).ok_or(InsertError::Crowded(()))?;
         let mut at = head.load(Ordering::Relaxed);
         let mut len = 0_usize;
         // SAFETY: `at` is null or a node of this table (type invariant); only a writer unlinks, and
         // the caller is the only one.
         while let Some(node) = unsafe { at.as_ref() } {
             if node.has(key) {
-                return Err(InsertError::Exists);
+                return Err(InsertError::Exists(()));
             }
             len = len.wrapping_add(1);
             if len == CHAIN_MAX {
-                return Err(InsertError::Crowded);
+                return Err(InsertError::Crowded(()));
             }
             at = node.next.load(Ordering::Relaxed);
         }

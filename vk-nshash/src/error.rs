@@ -45,4 +45,15 @@ impl<O> fmt::Display for InsertError<O> {
     }
 }
 
+impl InsertError<()> {
+    /// Adds the node.
+    pub(crate) fn of<O>(self, node: O) -> InsertError<O> {
+        match self {
+            Self::Exists(()) => InsertError::Exists(node),
+            Self::Crowded(()) => InsertError::Crowded(node),
+            Self::Removed(()) => InsertError::Removed(node),
+        }
+    }
+}
+
 impl<O: fmt::Debug> core::error::Error for InsertError<O> {}
