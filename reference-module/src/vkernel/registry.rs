@@ -26,7 +26,8 @@ use vk_reference_module::{Key, Own, Rule, Setting};
 /// MAX_PID_NS_LEVEL of include/linux/pid_namespace.h.
 const LEVELS: usize = 32;
 
-static TABLE: Table<Boxed<Container>, 10, 1024> = Table::new();
+/// 128 KiB, so that a lookup costs the same with 10,000 namespaces as with one.
+static TABLE: Table<Boxed<Container>, 14, 16384> = Table::new();
 /// What namespaces born from now on start with.
 static DEFAULT: RegistryCell<Own> = RegistryCell::new(Own::new());
 static FAILED_BIRTHS: AtomicU64 = AtomicU64::new(0);
