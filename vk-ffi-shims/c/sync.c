@@ -2,7 +2,7 @@
 /*
  * Locks, RCU, work and the module's reference.
  *
- * Lock order: control mutex, then registry lock.
+ * Lock order: control mutex, then registry lock; the event lock is taken last and nothing under it.
  */
 #include <linux/cred.h>
 #include <linux/delay.h>
@@ -14,11 +14,13 @@
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/timekeeping.h>
 #include <linux/workqueue.h>
 #include "vk_shims.h"
 
 static DEFINE_SPINLOCK(vk_registry_spinlock);
+static DEFINE_RAW_SPINLOCK(vk_event_spinlock);
 static DEFINE_MUTEX(vk_control_mutex);
 
 unsigned long vk_registry_lock(void)
@@ -32,6 +34,19 @@ unsigned long vk_registry_lock(void)
 void vk_registry_unlock(unsigned long flags)
 {
 	spin_unlock_irqrestore(&vk_registry_spinlock, flags);
+}
+
+unsigned long vk_event_lock(void)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&vk_event_spinlock, flags);
+	return flags;
+}
+
+void vk_event_unlock(unsigned long flags)
+{
+	raw_spin_unlock_irqrestore(&vk_event_spinlock, flags);
 }
 
 void vk_control_lock(void)
@@ -115,6 +130,11 @@ notrace unsigned long vk_jiffies(void)
 int vk_current_pid(void)
 {
 	return task_pid_nr(current);
+}
+
+void vk_current_comm(unsigned char *comm)
+{
+	strscpy_pad((char *)comm, current->comm, TASK_COMM_LEN);
 }
 
 bool vk_opener_admin(const void *file)

@@ -260,6 +260,9 @@ long vk_original_anon_enabled_store(const void *kobj, const void *attr, const vo
 /* The registry's spinlock: taken with interrupts off, also in the RCU callback. */
 unsigned long vk_registry_lock(void);
 void vk_registry_unlock(unsigned long flags);
+/* The lock of the events: a raw spinlock, so that it can be taken under any lock but itself. */
+unsigned long vk_event_lock(void);
+void vk_event_unlock(unsigned long flags);
 /* The control mutex: one change of policy or of hooks at a time. Process context. */
 void vk_control_lock(void);
 bool vk_control_trylock(void);
@@ -281,6 +284,8 @@ void vk_module_put(void);
 unsigned long long vk_clock_ns(void);
 unsigned long vk_jiffies(void);
 int vk_current_pid(void);
+/* The name of current, in 16 bytes. Any context. */
+void vk_current_comm(unsigned char *comm);
 /* CAP_SYS_ADMIN in the initial user namespace: of the task that opened @file, and of current. */
 bool vk_opener_admin(const void *file);
 bool vk_current_admin(void);
@@ -288,6 +293,19 @@ bool vk_current_admin(void);
 /* Runs vk_handler_later() on a workqueue after @delay_ms, once; a later call moves it. Any context. */
 void vk_later(unsigned int delay_ms);
 void vk_later_cancel(void);
+
+/* ---- The bell: sleeping until something happens ------------------------------------- */
+
+/* How often it was rung. Any context. */
+unsigned long vk_bell_rung(void);
+/* Rings: wakes, by an irq_work, whoever sleeps in vk_bell_wait(). Any context but NMI. */
+void vk_bell_ring(void);
+/* Sleeps interruptibly until it was rung more often than @rung. 0, or -ERESTARTSYS. */
+int vk_bell_wait(unsigned long rung);
+/* Waits for the irq_work. Process context, after the last ring. */
+void vk_bell_settle(void);
+/* Whether a read by @iocb (a struct kiocb) may sleep: not with O_NONBLOCK. */
+bool vk_may_wait(const void *iocb);
 
 /* ---- The build: the kernel that the module was made for ----------------------------- */
 

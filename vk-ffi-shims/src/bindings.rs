@@ -381,6 +381,12 @@ unsafe extern "C" {
     pub fn vk_registry_unlock(flags: ::core::ffi::c_ulong);
 }
 unsafe extern "C" {
+    pub fn vk_event_lock() -> ::core::ffi::c_ulong;
+}
+unsafe extern "C" {
+    pub fn vk_event_unlock(flags: ::core::ffi::c_ulong);
+}
+unsafe extern "C" {
     pub fn vk_control_lock();
 }
 unsafe extern "C" {
@@ -426,6 +432,9 @@ unsafe extern "C" {
     pub fn vk_current_pid() -> ::core::ffi::c_int;
 }
 unsafe extern "C" {
+    pub fn vk_current_comm(comm: *mut ::core::ffi::c_uchar);
+}
+unsafe extern "C" {
     pub fn vk_opener_admin(file: *const ::core::ffi::c_void) -> bool;
 }
 unsafe extern "C" {
@@ -436,6 +445,21 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vk_later_cancel();
+}
+unsafe extern "C" {
+    pub fn vk_bell_rung() -> ::core::ffi::c_ulong;
+}
+unsafe extern "C" {
+    pub fn vk_bell_ring();
+}
+unsafe extern "C" {
+    pub fn vk_bell_wait(rung: ::core::ffi::c_ulong) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_bell_settle();
+}
+unsafe extern "C" {
+    pub fn vk_may_wait(iocb: *const ::core::ffi::c_void) -> bool;
 }
 unsafe extern "C" {
     pub fn vk_build_release() -> *const ::core::ffi::c_char;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 
+pub mod bell;
 #[allow(
     dead_code,
     missing_docs,
@@ -29,12 +30,13 @@ pub mod thp;
 
 pub use flight::Flight;
 pub use ftrace::{hooks, Feature, Ftrace, HookInfo, Kind, SubjectKind};
-pub use lock::{ControlCell, ControlGuard, RegistryCell, RegistryGuard};
-#[cfg(feature = "kernel")]
-pub use module::opener_is_admin;
+pub use lock::{ControlCell, ControlGuard, EventCell, EventGuard, RegistryCell, RegistryGuard};
 pub use module::{
-    cancel_later, clock_ns, current_is_admin, current_pid, jiffies, later, resolve, sleep_ms, Pin,
+    cancel_later, clock_ns, current_comm, current_is_admin, current_pid, jiffies, later, resolve,
+    sleep_ms, Pin,
 };
+#[cfg(feature = "kernel")]
+pub use module::{may_wait, opener_is_admin};
 pub use namespace::{each_namespace, Init, Mark, Namespace, Tree};
 #[cfg(feature = "kernel")]
 pub use rcu::{Boxed, Published, RcuBox, Retirees};

@@ -1,6 +1,6 @@
-//! The two locks of the module, as proofs.
+//! The locks of the module, as proofs.
 //!
-//! Lock order: control, then registry.
+//! Lock order: control, then registry, then events.
 
 use crate::bindings;
 use core::cell::UnsafeCell;
@@ -73,6 +73,37 @@ impl Drop for ControlGuard {
     }
 }
 
+/// The lock of the events is held, interrupts are off. Any context but NMI; a leaf in the order of
+/// locks, and a raw one: it may be taken under any lock of the kernel.
+///
+/// # Invariants
+///
+/// The lock is held by this CPU while the value exists.
+#[derive(Debug)]
+pub struct EventGuard {
+    flags: c_ulong,
+    not_send: PhantomData<*mut ()>,
+}
+
+impl EventGuard {
+    /// Takes the lock.
+    pub fn lock() -> Self {
+        // SAFETY: Any context; not recursive, since the guard is the only way in.
+        let flags = unsafe { bindings::vk_event_lock() };
+        Self {
+            flags,
+            not_send: PhantomData,
+        }
+    }
+}
+
+impl Drop for EventGuard {
+    fn drop(&mut self) {
+        // SAFETY: Held (type invariant), and `flags` are what the lock returned.
+        unsafe { bindings::vk_event_unlock(self.flags) };
+    }
+}
+
 macro_rules! guarded_cell {
     ($(#[$doc:meta])* $cell:ident, $guard:ident) => {
         $(#[$doc])*
@@ -113,4 +144,9 @@ guarded_cell!(
     /// A value that only the holder of the registry lock sees.
     RegistryCell,
     RegistryGuard
+);
+guarded_cell!(
+    /// A value that only the holder of the event lock sees.
+    EventCell,
+    EventGuard
 );

@@ -66,6 +66,15 @@ pub fn current_pid() -> i32 {
     unsafe { bindings::vk_current_pid() }
 }
 
+/// Returns the running task's name, zero-terminated. Any context.
+#[doc(alias = "get_task_comm")]
+pub fn current_comm() -> [u8; 16] {
+    let mut comm = [0; 16];
+    // SAFETY: Any context, and `comm` is as long as TASK_COMM_LEN.
+    unsafe { bindings::vk_current_comm(comm.as_mut_ptr()) };
+    comm
+}
+
 /// Tells whether the running task has CAP_SYS_ADMIN in the initial user namespace.
 pub fn current_is_admin() -> bool {
     // SAFETY: Process context.
@@ -77,6 +86,13 @@ pub fn current_is_admin() -> bool {
 pub fn opener_is_admin(file: &kernel::fs::File) -> bool {
     // SAFETY: The file is live while borrowed.
     unsafe { bindings::vk_opener_admin(file.as_ptr().cast()) }
+}
+
+/// Tells whether a read may sleep: not with `O_NONBLOCK`.
+#[cfg(feature = "kernel")]
+pub fn may_wait<T: kernel::types::ForeignOwnable>(kiocb: &kernel::fs::Kiocb<'_, T>) -> bool {
+    // SAFETY: The kiocb and its file are live while borrowed.
+    unsafe { bindings::vk_may_wait(kiocb.as_raw().cast()) }
 }
 
 /// Runs the `callback!` named `later` on a workqueue after `delay_ms`; a later call moves it.
