@@ -1,6 +1,7 @@
 //! What one container has of its own.
 
-use crate::{Key, Setting};
+use crate::{Key, Setting, Shown};
+use core::fmt;
 use vk_sysctl::Values;
 use vk_thp::Enabled;
 
@@ -32,6 +33,19 @@ impl Rule {
         let above = |min: Setting| min.number().is_none_or(|min| min <= number);
         let below = |max: Setting| max.number().is_none_or(|max| number <= max);
         self.min.is_none_or(above) && self.max.is_none_or(below)
+    }
+}
+
+impl fmt::Display for Rule {
+    /// Writes its fields of a line: `inside=ro|rw min=N|- max=N|-`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inside = if self.is_writable { "rw" } else { "ro" };
+        write!(
+            f,
+            "inside={inside} min={} max={}",
+            Shown(self.min),
+            Shown(self.max)
+        )
     }
 }
 

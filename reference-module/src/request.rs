@@ -1,6 +1,7 @@
 //! A request on the control device: `vkernel 1 VERB [TARGET]`, then `KEY=VALUE` lines.
 
 use crate::{Errno, Refusal};
+use core::fmt;
 
 /// The longest request, in bytes.
 pub const REQUEST_MAX: usize = 64 * 1024;
@@ -18,6 +19,8 @@ pub enum Verb {
     Features,
     /// The hooks.
     Hooks,
+    /// Streams events.
+    Watch,
     /// Changes keys.
     Set,
     /// Takes keys away.
@@ -73,6 +76,7 @@ impl Verb {
             b"stat" => Self::Stat,
             b"features" => Self::Features,
             b"hooks" => Self::Hooks,
+            b"watch" => Self::Watch,
             b"set" => Self::Set,
             b"unset" => Self::Unset,
             b"arm" => Self::Arm,
@@ -115,6 +119,15 @@ impl Target {
             .parse()
             .ok()
             .map(Self::Namespace)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Namespace(number) => write!(f, "ns:{number}"),
+            Self::Default => f.write_str("default"),
+        }
     }
 }
 
@@ -161,7 +174,7 @@ impl<'a> Request<'a> {
             return refuse(
                 Errno::EOPNOTSUPP,
                 name,
-                "unknown verb; there are list, show, stat, features, hooks, set, unset, arm, disarm",
+                "unknown verb; there are list, show, stat, features, hooks, watch, set, unset, arm, disarm",
             );
         };
         let word = words.next();

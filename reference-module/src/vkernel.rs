@@ -25,6 +25,8 @@ mod control;
 mod device;
 #[path = "vkernel/engine.rs"]
 mod engine;
+#[path = "vkernel/events.rs"]
+mod events;
 #[path = "vkernel/facts.rs"]
 mod facts;
 #[path = "vkernel/hooking.rs"]
@@ -39,6 +41,8 @@ mod output;
 mod parameter;
 #[path = "vkernel/registry.rs"]
 mod registry;
+#[path = "vkernel/reply.rs"]
+mod reply;
 #[path = "vkernel/show.rs"]
 mod show;
 #[path = "vkernel/stat.rs"]

@@ -4,13 +4,16 @@ use crate::charge;
 use crate::container::Id;
 use crate::control::{gone, no_memory, unknown_key, Answer, Opener};
 use crate::engine::{self, is_enforced, Kept};
+use crate::events;
 use crate::facts::own_of;
-use crate::output::{Output, Shown};
+use crate::output::Output;
 use crate::registry::{self, ChangeError};
 use core::fmt::Write;
 use kernel::prelude::*;
 use vk_ffi_shims::{current_pid, each_namespace, ControlGuard, Namespace, ReadGuard};
-use vk_reference_module::{Errno, Field, Key, Line, Own, Refusal, Request, Target, What};
+use vk_reference_module::{
+    Errno, Field, Key, Line, Own, Refusal, Request, Shown, Target, What, Writer,
+};
 
 /// What `set` and `unset` are about.
 enum Place {
@@ -237,7 +240,7 @@ fn publish(
                 recount(id);
             }
             engine::settle(control);
-            log_changes(format_args!("ns:{}", id.number), &before, &own);
+            tell_changes(Target::Namespace(id.number), &before, &own);
         }
         Place::Default => {
             if is_enforced() {
@@ -245,13 +248,13 @@ fn publish(
             }
             registry::set_default(own);
             engine::settle(control);
-            log_changes(format_args!("default"), &before, &own);
+            tell_changes(Target::Default, &before, &own);
         }
         Place::Kept(number) => {
             keep(control, Kept { number, own })?;
             out.write_str("warning: the hooks are out, so this is not enforced before `arm`\n")
                 .ok();
-            log_changes(format_args!("ns:{number}"), &before, &own);
+            tell_changes(Target::Namespace(number), &before, &own);
         }
     }
     Ok(())
@@ -280,7 +283,9 @@ fn keep(control: &mut ControlGuard, new: Kept) -> Answer<'static> {
     Ok(())
 }
 
-fn log_changes(target: core::fmt::Arguments<'_>, before: &Own, after: &Own) {
+/// One line of the log for each value, and an event for each value or rule.
+fn tell_changes(target: Target, before: &Own, after: &Own) {
+    events::tell_changes(target, before, after, Writer::Outside(current_pid()));
     for key in Key::ALL {
         let (old, new) = (before.get(key), after.get(key));
         if old != new {

@@ -5,6 +5,7 @@
 use crate::books::Books;
 use crate::container::{Container, Effective};
 use crate::engine::is_enforced;
+use crate::events;
 use crate::registry;
 use vk_ffi_shims::{briefly_of_mm, clock_ns, hook, jiffies, overcommit, Mm, Namespace, ReadGuard};
 use vk_overcommit::{least_allowed_pages, Backoff, Memory, Mode, Policy, Request, Reserves};
@@ -139,6 +140,8 @@ fn examine(mm: Option<Mm<'_>>, pages: i64, cap_sys_admin: bool) -> Option<i32> {
         Err(_) => {
             overcommit::account(pages.wrapping_neg());
             overcommit::warn(pages);
+            let bytes = pages.unsigned_abs().saturating_mul(1 << PAGE_SHIFT);
+            events::tell_refused(subject.id(), owner.number, bytes);
             Some(-ENOMEM)
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::change;
 use crate::hooking;
-use crate::output::Output;
+use crate::reply::Reply;
 use crate::show;
 use crate::stat;
 use core::fmt::Write;
@@ -20,7 +20,7 @@ pub(crate) struct Opener {
 pub(crate) type Answer<'a> = core::result::Result<(), Refusal<'a>>;
 
 /// Carries out one request. Process context, may sleep.
-pub(crate) fn answer<'a>(opener: &Opener, text: &'a [u8], out: &mut Output) -> Answer<'a> {
+pub(crate) fn answer<'a>(opener: &Opener, text: &'a [u8], reply: &mut Reply) -> Answer<'a> {
     let request = Request::parse(text)?;
     if request.verb.is_change() {
         let sentence = if !opener.is_admin {
@@ -39,6 +39,7 @@ pub(crate) fn answer<'a>(opener: &Opener, text: &'a [u8], out: &mut Output) -> A
             "only the host arms and disarms",
         ));
     }
+    let out = &mut reply.answer;
     out.write_str("ok\n").ok();
     match request.verb {
         Verb::List => show::list(&request, out),
@@ -46,6 +47,7 @@ pub(crate) fn answer<'a>(opener: &Opener, text: &'a [u8], out: &mut Output) -> A
         Verb::Stat => stat::stat(&request, out),
         Verb::Features => hooking::features(&request, out),
         Verb::Hooks => hooking::hooks(&request, out),
+        Verb::Watch => no_lines(&request).map(|()| reply.watch()),
         Verb::Set => change::set(opener, &request, out),
         Verb::Unset => change::unset(opener, &request, out),
         Verb::Arm => hooking::arm(&request, out),

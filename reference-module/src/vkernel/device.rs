@@ -1,7 +1,10 @@
 //! `/dev/vkernel`: one request per write, its whole answer by reads on the same open file.
+//!
+//! `watch` has an answer without an end: a read waits for the next line, interruptibly and with no
+//! lock held, or says EAGAIN with O_NONBLOCK. The next request ends the stream.
 
 use crate::control::{self, Opener};
-use crate::output::Output;
+use crate::reply::Reply;
 use kernel::{
     fs::{File, Kiocb},
     iov::{IovIterDest, IovIterSource},
@@ -10,7 +13,7 @@ use kernel::{
     prelude::*,
     sync::Mutex,
 };
-use vk_ffi_shims::{opener_is_admin, Namespace, ReadGuard};
+use vk_ffi_shims::{bell, may_wait, opener_is_admin, Namespace, ReadGuard};
 use vk_reference_module::{Errno, Refusal, REQUEST_MAX};
 
 pub(crate) type Registration = MiscDeviceRegistration<Door>;
@@ -19,10 +22,29 @@ pub(crate) type Registration = MiscDeviceRegistration<Door>;
 #[pin_data]
 pub(crate) struct Door {
     opener: Opener,
-    /// `MiscDevice` sets no owner in its file_operations, so an open file would not keep the module.
-    _keep: vk_ffi_shims::Pin,
     #[pin]
-    answer: Mutex<Output>,
+    reply: Mutex<Reply>,
+    /// `MiscDevice` sets no owner in its file_operations, so an open file would not keep the module.
+    /// Let go of last.
+    _keep: vk_ffi_shims::Pin,
+}
+
+impl Door {
+    /// Reads on, at most to the end of the line if it streams; `None` if nothing has happened yet.
+    fn read(&self, iov: &mut IovIterDest<'_>) -> Result<Option<usize>> {
+        let mut reply = self.reply.lock();
+        if reply.must_wait()? {
+            return Ok(None);
+        }
+        let mut pos = reply.answer.pos;
+        let read = iov.simple_read_from_buffer(&mut pos, reply.answer.bytes())?;
+        if read == 0 && reply.is_stream() {
+            // There was something to read, and a stream has no end.
+            return Err(EFAULT);
+        }
+        reply.answer.pos = pos;
+        Ok(Some(read))
+    }
 }
 
 pub(crate) fn register() -> Result<Pin<KBox<Registration>>> {
@@ -47,8 +69,8 @@ impl MiscDevice for Door {
         KBox::try_pin_init(
             try_pin_init!(Self {
                 opener,
+                reply <- new_mutex!(Reply::new()),
                 _keep: keep,
-                answer <- new_mutex!(Output::new()),
             }),
             GFP_KERNEL,
         )
@@ -56,29 +78,37 @@ impl MiscDevice for Door {
 
     /// Reads on. The file's own position is of no use: write(2) that fails does not set it back.
     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
+        if iov.is_empty() {
+            return Ok(0);
+        }
         let door = kiocb.file();
-        let mut answer = door.answer.lock();
-        let mut pos = answer.pos;
-        let read = iov.simple_read_from_buffer(&mut pos, answer.bytes())?;
-        answer.pos = pos;
-        Ok(read)
+        loop {
+            let rung = bell::rung();
+            if let Some(read) = door.read(iov)? {
+                return Ok(read);
+            }
+            if !may_wait(&kiocb) {
+                return Err(EAGAIN);
+            }
+            bell::wait(rung).map_err(|_| ERESTARTSYS)?;
+        }
     }
 
     fn write_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
         use core::fmt::Write;
         let door = kiocb.file();
-        let mut answer = door.answer.lock();
-        answer.clear();
+        let mut reply = door.reply.lock();
+        reply.clear();
 
         let len = iov.len();
-        let refuse = |answer: &mut Output, refusal: Refusal<'_>| {
-            answer.clear();
-            let _ = writeln!(answer, "{refusal}");
+        let refuse = |reply: &mut Reply, refusal: Refusal<'_>| {
+            reply.clear();
+            let _ = writeln!(reply.answer, "{refusal}");
             Err(Error::from_errno(refusal.errno.to_errno()))
         };
         if len > REQUEST_MAX {
             return refuse(
-                &mut answer,
+                &mut reply,
                 Refusal::plain(Errno::EMSGSIZE, "a request has at most 65536 bytes"),
             );
         }
@@ -87,13 +117,13 @@ impl MiscDevice for Door {
         if iov.copy_from_iter_vec(&mut request, GFP_KERNEL)? != len {
             return Err(EFAULT);
         }
-        match control::answer(&door.opener, &request, &mut answer) {
-            Ok(()) if answer.is_short() => refuse(
-                &mut answer,
+        match control::answer(&door.opener, &request, &mut reply) {
+            Ok(()) if reply.answer.is_short() => refuse(
+                &mut reply,
                 Refusal::plain(Errno::ENOMEM, "no memory for the answer"),
             ),
             Ok(()) => Ok(len),
-            Err(refusal) => refuse(&mut answer, refusal),
+            Err(refusal) => refuse(&mut reply, refusal),
         }
     }
 }

@@ -7,12 +7,13 @@
 //! out, then tasks that still sleep in a handler are waited for, then the registry is emptied;
 //! what was set is kept and shown as not enforced.
 
+use crate::events;
 use crate::registry;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel::prelude::*;
 use vk_ffi_shims::vk_hook::{ArmError, Armed, DisarmError, Draining, Group, Planned};
 use vk_ffi_shims::{hook, ControlCell, ControlGuard, Feature, Ftrace, Namespace, ReadGuard};
-use vk_reference_module::{Errno, Own, Refusal, What};
+use vk_reference_module::{Errno, Event, Own, Refusal, What};
 
 /// Whether handlers apply policies. Closed first and opened last.
 static ENFORCED: AtomicBool = AtomicBool::new(false);
@@ -76,6 +77,7 @@ impl Life {
         match planned.arm() {
             Ok(armed) => {
                 self.stage = Stage::Armed(armed);
+                events::tell(|| Event::Hooked(self.feature.name()));
                 Ok(())
             }
             Err((planned, error)) => {
@@ -96,6 +98,7 @@ impl Life {
         match armed.disarm() {
             Ok(draining) => {
                 self.stage = Stage::Draining(draining);
+                events::tell(|| Event::Unhooked(self.feature.name()));
                 Ok(())
             }
             Err((armed, error)) => {
@@ -474,6 +477,8 @@ pub(crate) fn unload() {
     drop(control);
     vk_ffi_shims::cancel_later();
     Ftrace::barrier();
+    // Nothing happens any more, and nobody has the device open.
+    vk_ffi_shims::bell::settle();
 }
 
 fn birth(ns: Namespace<'_>) {

@@ -2,12 +2,13 @@
 
 use crate::container::{count, Container};
 use crate::engine::{self, is_enforced};
+use crate::events;
 use crate::registry::{self, ChangeError};
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::prelude::*;
 use vk_ffi_shims::vk_hook::HookId;
 use vk_ffi_shims::{clock_ns, current_pid, sleep_ms, ControlGuard, Flight, Namespace, ReadGuard};
-use vk_reference_module::{Key, Own, Setting};
+use vk_reference_module::{Key, Own, Setting, Target, Why, Writer};
 
 const EPERM: i32 = 1;
 const ENOMEM: i32 = 12;
@@ -61,19 +62,26 @@ pub(crate) fn write(hook: HookId, key: Key, setting: Setting) -> core::result::R
         }
         sleep_ms(1);
     };
-    let (id, own) = {
+    let (id, before, own) = {
         let read = ReadGuard::new();
         let found = Namespace::of_current(&read).and_then(|ns| registry::find(&read, ns));
         let Some(container) = found else {
             return Err(Denial::NotOurs);
         };
-        (container.id, permit(&read, container, key, setting)?)
+        let before = registry::own(container);
+        (
+            container.id,
+            before,
+            permit(&read, container, key, setting)?,
+        )
     };
     registry::change(&mut control, id, own).map_err(|error| match error {
         ChangeError::Gone => Denial::NotOurs,
         ChangeError::NoMemory => Denial::Errno(-ENOMEM),
     })?;
     engine::settle(&mut control);
+    let target = Target::Namespace(id.number);
+    events::tell_changes(target, &before, &own, Writer::Inside(current_pid()));
     pr_info!(
         "{}\n",
         core::format_args!(
@@ -99,10 +107,12 @@ fn permit(
     if !effective.is_writable(key) {
         count(&container.counters.writes_denied);
         log_denial(container.id.number, key);
+        events::tell_denied(container.id.number, key, Why::ReadOnly);
         return Err(Denial::Errno(-EPERM));
     }
     if registry::forbidding(read, container, key, setting).is_some() {
         count(&container.counters.writes_denied);
+        events::tell_denied(container.id.number, key, Why::OutOfBounds);
         return Err(Denial::Errno(-ERANGE));
     }
     let mut own = registry::own(container);

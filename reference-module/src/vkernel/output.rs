@@ -2,7 +2,6 @@
 
 use core::fmt;
 use kernel::prelude::*;
-use vk_reference_module::Setting;
 
 /// A buffer that grows; what does not fit into memory is remembered.
 pub(crate) struct Output {
@@ -31,6 +30,11 @@ impl Output {
         self.pos = 0;
     }
 
+    /// Tells whether all of it has been read.
+    pub(crate) fn is_read(&self) -> bool {
+        usize::try_from(self.pos).is_ok_and(|pos| pos >= self.text.len())
+    }
+
     /// Tells whether memory ran out.
     pub(crate) fn is_short(&self) -> bool {
         self.is_short
@@ -50,24 +54,6 @@ impl fmt::Write for Output {
     }
 }
 
-/// A task's name, harmless in a line: what is not printable becomes `?`.
-pub(crate) struct Comm<'a>(pub(crate) &'a [u8]);
-
-impl fmt::Display for Comm<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write;
-        for &byte in self.0.iter().take_while(|&&byte| byte != 0) {
-            let shown = if byte.is_ascii_graphic() || byte == b' ' {
-                byte
-            } else {
-                b'?'
-            };
-            f.write_char(char::from(shown))?;
-        }
-        Ok(())
-    }
-}
-
 /// Bytes in hexadecimal.
 pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
 
@@ -77,17 +63,5 @@ impl fmt::Display for Hex<'_> {
             write!(f, "{byte:02x}")?;
         }
         Ok(())
-    }
-}
-
-/// A value, or `-`.
-pub(crate) struct Shown(pub(crate) Option<Setting>);
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(setting) => write!(f, "{setting}"),
-            None => f.write_str("-"),
-        }
     }
 }

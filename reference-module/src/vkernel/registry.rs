@@ -11,6 +11,7 @@
 
 use crate::books::{Books, Charged};
 use crate::container::{Container, Counters, Effective, Id, Snapshot};
+use crate::events;
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::alloc::AllocError;
 use kernel::alloc::Flags;
@@ -21,7 +22,7 @@ use vk_ffi_shims::{
     Boxed, ControlGuard, Namespace, Pin, Published, RcuBox, RcuHead, ReadGuard, Reading,
     RegistryCell, RegistryGuard, Retirees,
 };
-use vk_reference_module::{Key, Own, Rule, Setting};
+use vk_reference_module::{Comm, Event, Key, Own, Rule, Setting};
 
 /// MAX_PID_NS_LEVEL of include/linux/pid_namespace.h.
 const LEVELS: usize = 32;
@@ -67,14 +68,15 @@ fn make(ns: Namespace<'_>, flags: Flags) -> core::result::Result<Boxed<Container
     RcuBox::new(Node::new(id.address, container), flags).map(Boxed)
 }
 
-/// Puts a namespace in, with `own` or the default; no matter if it is there already.
+/// Puts a namespace in, with `own` or the default, unless it is there already; tells whether it has
+/// values of its own then.
 fn insert(
     ns: Namespace<'_>,
     flags: Flags,
     kept: impl FnOnce(u64) -> Option<Own>,
-) -> core::result::Result<(), AllocError> {
+) -> core::result::Result<bool, AllocError> {
     let mut node = make(ns, flags)?;
-    let refused = {
+    let (refused, is_set) = {
         let read = ReadGuard::new();
         let mut write = RegistryGuard::lock();
         let own = kept(ns.id()).unwrap_or(*DEFAULT.get(&write));
@@ -83,11 +85,11 @@ fn insert(
         pin(&mut write, container, own.is_set());
         let snapshot = compute(&read, &write, container);
         *container.effective.get_mut() = snapshot;
-        TABLE.insert(&mut write, node).err()
+        (TABLE.insert(&mut write, node).err(), own.is_set())
     };
     // Nobody has seen the node that comes back.
     match refused {
-        None | Some(InsertError::Exists(_)) => Ok(()),
+        None | Some(InsertError::Exists(_)) => Ok(is_set),
         // Its chain is full: as without memory, it inherits.
         Some(_) => Err(AllocError),
     }
@@ -98,13 +100,30 @@ pub(crate) fn birth(ns: Namespace<'_>) {
     if TABLE.find(&ReadGuard::new(), ns.key()).is_some() {
         return;
     }
-    if insert(ns, GFP_KERNEL, |_| None).is_err() {
-        FAILED_BIRTHS.fetch_add(1, Ordering::Relaxed);
-        pr_warn!(
-            "no memory for ns:{}; it inherits the policy around it\n",
-            ns.id()
-        );
+    match insert(ns, GFP_KERNEL, |_| None) {
+        Ok(has_policy) => tell_birth(ns, has_policy),
+        Err(AllocError) => {
+            FAILED_BIRTHS.fetch_add(1, Ordering::Relaxed);
+            pr_warn!(
+                "no memory for ns:{}; it inherits the policy around it\n",
+                ns.id()
+            );
+        }
     }
+}
+
+fn tell_birth(ns: Namespace<'_>, has_policy: bool) {
+    events::tell(|| {
+        let init = ns.init();
+        Event::Born {
+            ns: ns.id(),
+            parent: ns.parent().map(Namespace::id),
+            level: ns.level(),
+            pid: init.map_or(0, |init| init.pid),
+            has_policy,
+            comm: Comm(init.map_or([0; 16], |init| init.comm)),
+        }
+    });
 }
 
 /// End: an RCU callback, atomic.
@@ -115,7 +134,9 @@ pub(crate) fn end(ns: Namespace<'_>) {
         let container = removed.value();
         let had_policy = container.own.get(&write).is_set();
         let held = container.pin.get_mut(&mut write).take();
+        let ns = container.id.number;
         drop(write);
+        events::tell(|| Event::Gone { ns, had_policy });
         removed.after(&RcuHead::default());
         if had_policy {
             crate::engine::reconsider();

@@ -3,11 +3,13 @@
 use crate::control::{gone, no_lines, unknown_key, yes_no, Answer};
 use crate::engine::is_enforced;
 use crate::facts::{kept_of, live, own_of};
-use crate::output::{Comm, Output, Shown};
+use crate::output::Output;
 use crate::registry;
 use core::fmt::Write;
 use vk_ffi_shims::{ControlGuard, Feature, Init, ReadGuard};
-use vk_reference_module::{Errno, Key, Own, Refusal, Request, Setting, Source, Target};
+use vk_reference_module::{
+    Comm, Errno, Key, Own, Refusal, Request, Setting, Shown, Source, Target,
+};
 
 pub(crate) fn list<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
     let mut is_all = false;
@@ -66,7 +68,7 @@ pub(crate) fn list<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
                 write!(out, " {key}={setting}").ok();
             }
         }
-        writeln!(out, " comm={}", Comm(&init.comm)).ok();
+        writeln!(out, " comm={}", Comm(init.comm)).ok();
     }
     Ok(())
 }
@@ -108,10 +110,7 @@ fn show_key(out: &mut Output, key: Key, value: Option<Setting>, source: Origin, 
     };
     writeln!(
         out,
-        " inside={} min={} max={} enforced={}",
-        if rule.is_writable { "rw" } else { "ro" },
-        Shown(rule.min),
-        Shown(rule.max),
+        " {rule} enforced={}",
         yes_no(is_enforced() && is_served(key)),
     )
     .ok();
