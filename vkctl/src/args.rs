@@ -40,7 +40,7 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(name = "vkctl", version, after_help = format!("{EXAMPLES}\n\n{EXIT}"))]
 pub(crate) struct Args {
-    /// Print one JSON object instead of text
+    /// Print one JSON object instead of text; for `watch` one per line
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
@@ -130,6 +130,14 @@ pub(crate) enum Verb {
     /// List the hooked kernel functions
     #[command(after_help = "Examples:\n  vkctl hooks\n  vkctl hooks --json")]
     Hooks,
+    /// Print what happens, line by line, until it is interrupted
+    ///
+    /// Each line is SEQ TIME EVENT NAME KEY=VALUE..., with TIME in nanoseconds of CLOCK_MONOTONIC. A line `lost N`
+    /// says that vkctl was too slow for N events.
+    #[command(
+        after_help = "Examples:\n  vkctl watch\n  vkctl watch --json | jq -c 'select(.event == \"refused\")'"
+    )]
+    Watch,
     /// Print a completion script
     #[command(after_help = "Examples:\n  vkctl completions bash >/etc/bash_completion.d/vkctl")]
     Completions {
@@ -167,6 +175,7 @@ impl Verb {
             Verb::Disarm { .. } => "disarm",
             Verb::Features => "features",
             Verb::Hooks => "hooks",
+            Verb::Watch => "watch",
             Verb::Completions { .. } => "completions",
             Verb::Man => "man",
         }

@@ -1,12 +1,12 @@
 //! The device of the module: a request is written, its answer read on the same open file.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
-use crate::protocol::Request;
+use crate::protocol::{Answer, Request};
 
 /// The most bytes that are taken for an answer: 100,000 namespaces have room, and another device that never ends
 /// (`/dev/zero`) does not fill the memory.
@@ -24,6 +24,62 @@ const MAX_REFUSAL_LEN: u64 = 4096;
 pub(crate) fn ask(path: &Path, request: &Request) -> Result<Vec<u8>, Failure> {
     let mut device = open(path)?;
     exchange(&mut device, &request.encode()).map_err(|e| Failure::io(path.display(), &e))
+}
+
+/// An answer that goes on.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    lines: BufReader<File>,
+    path: PathBuf,
+}
+
+/// Sends `request` to the device at `path`, whose answer goes on without an end.
+///
+/// # Errors
+///
+/// As [`ask`], and a refusal.
+pub(crate) fn open_stream(path: &Path, request: &Request) -> Result<Stream, Failure> {
+    let mut device = open(path)?;
+    if let Err(e) = write_once(&mut device, &request.encode()) {
+        return match read_whole(&mut device, MAX_REFUSAL_LEN) {
+            Ok(answer) if answer.starts_with(b"error ") => Err(refusal(&answer)),
+            _ => Err(Failure::io(path.display(), &e)),
+        };
+    }
+    let path = path.to_owned();
+    let lines = BufReader::new(device);
+    let mut stream = Stream { lines, path };
+    match stream.next_line()? {
+        Some(line) if line == "ok" => Ok(stream),
+        line => Err(refusal(line.unwrap_or_default().as_bytes())),
+    }
+}
+
+/// Returns what an answer that is not `ok` means.
+fn refusal(answer: &[u8]) -> Failure {
+    match Answer::parse(answer) {
+        Err(error) => error.into(),
+        Ok(_) => Failure::refused("EPROTO", "the module's answer is of another verb"),
+    }
+}
+
+impl Stream {
+    /// Waits for the next line; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// The device cannot be read, or a line is too long to be one.
+    pub(crate) fn next_line(&mut self) -> Result<Option<String>, Failure> {
+        let mut line = Vec::new();
+        let mut part = (&mut self.lines).take(MAX_REFUSAL_LEN);
+        part.read_until(b'\n', &mut line)
+            .map_err(|e| Failure::io(self.path.display(), &e))?;
+        match line.pop() {
+            Some(b'\n') => Ok(Some(String::from_utf8_lossy(&line).into_owned())),
+            None => Ok(None),
+            Some(_) => Err(Failure::refused("EPROTO", "the module cut a line off")),
+        }
+    }
 }
 
 /// Writes `request` and reads the answer.

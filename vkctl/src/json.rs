@@ -2,6 +2,7 @@
 
 use serde_json::{json, Map, Value};
 
+use crate::event::Event;
 use crate::failure::Failure;
 use crate::order::Order;
 use crate::protocol::{Answer, AnswerError};
@@ -28,6 +29,34 @@ pub(crate) fn answer(order: &Order, answer: &Answer) -> Result<String, AnswerErr
     object.insert("warnings".to_owned(), json!(answer.warnings));
     object.insert("notes".to_owned(), json!(answer.notes));
     Ok(text(object))
+}
+
+/// Returns an event as one object on one line.
+pub(crate) fn event(event: &Event) -> String {
+    let mut object = start("watch");
+    object.insert("event".to_owned(), event.kind().into());
+    match event {
+        Event::Lost(count) => {
+            object.insert("count".to_owned(), (*count).into());
+        }
+        Event::Happened {
+            seq,
+            time_ns,
+            record,
+            ..
+        } => {
+            object.insert("seq".to_owned(), (*seq).into());
+            object.insert("time_ns".to_owned(), (*time_ns).into());
+            let what = match event.is_of_hooks() {
+                true => "feature",
+                false => "target",
+            };
+            object.insert(what.to_owned(), json!(record.name()));
+            let fields = record.fields();
+            object.extend(fields.map(|(name, text)| (name.to_owned(), value(name, text))));
+        }
+    }
+    format!("{}\n", Value::Object(object))
 }
 
 /// Returns `failure` as one object.
@@ -131,10 +160,10 @@ fn named(what: &str, record: &Record) -> Value {
 /// Returns the value of a field: of the type that the field has, a string for fields not known here.
 fn value(name: &str, text: &str) -> Value {
     match (name, text) {
-        ("level" | "pid" | "tasks", _) => number(text),
+        ("level" | "pid" | "tasks" | "bytes", _) => number(text),
         ("enforced" | "armed", "yes") => true.into(),
         ("enforced" | "armed", "no") => false.into(),
-        ("min" | "max", "-") => Value::Null,
+        ("min" | "max" | "was" | "value", "-") => Value::Null,
         _ => text.into(),
     }
 }

@@ -4,6 +4,7 @@ mod args;
 mod container;
 mod device;
 mod errno;
+mod event;
 mod failure;
 mod json;
 mod nsid;
@@ -14,6 +15,7 @@ mod record;
 mod settings;
 mod table;
 mod target;
+mod watch;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let done = match &args.verb {
         Verb::Completions { shell } => print(&args::completions(*shell)),
         Verb::Man => print(&args::man_page()),
+        verb @ Verb::Watch => Order::new(verb).and_then(|order| watch::run(&args, &order)),
         verb => carry_out(&args, verb),
     };
     match done {
@@ -73,9 +76,15 @@ fn report(args: &Args, failure: &Failure) -> ExitCode {
 
 /// Writes `text` to stdout; a reader that left early (`vkctl list | head -1`) is not an error.
 fn print(text: &str) -> Result<(), Failure> {
+    write(text).map(|_| ())
+}
+
+/// Writes `text` to stdout; tells whether anybody still reads there.
+fn write(text: &str) -> Result<bool, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Failure::io("stdout", &e)),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(e) => Err(Failure::io("stdout", &e)),
     }
 }

@@ -143,7 +143,7 @@ fn filled(text: &str) -> String {
 }
 
 /// Returns `text` with control characters made visible: a process may put any into its name.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let visible = |c: char| match c.is_control() {
         true => c.escape_default().collect(),
         false => String::from(c),

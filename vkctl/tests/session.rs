@@ -106,6 +106,45 @@ fn a_refusal_names_the_line_of_the_file() {
 }
 
 #[test]
+fn watch_prints_each_event_as_it_comes() {
+    let answer =
+        "ok\n7 1234 born ns:40 parent=host level=1 pid=812 policy=none comm=\x1b[31m\nlost 3\n";
+    let device = Device::answering(answer);
+    let output = device.vkctl("watch");
+    assert_eq!(device.request(), "vkernel 1 watch\n");
+    assert_eq!(
+        stdout(&output),
+        "7 1234 born ns:40 parent=host level=1 pid=812 policy=none comm=\\u{1b}[31m\nlost 3\n"
+    );
+    // The module's stream does not end, so one that does is a failure.
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("ended the stream"));
+}
+
+#[test]
+fn watch_prints_one_object_per_line() {
+    let device = Device::answering("ok\n7 1234 unhooked thp\nlost 3\n");
+    let output = device.vkctl("watch --json");
+    let text = stdout(&output);
+    let objects: Vec<Value> = text
+        .lines()
+        .take(2)
+        .map(|line| serde_json::from_str(line).expect("one object per line"))
+        .collect();
+    assert_eq!(objects[0]["event"], "unhooked");
+    assert_eq!(objects[0]["feature"], "thp");
+    assert_eq!(objects[1]["count"], 3);
+    assert!(objects.iter().all(|object| object["version"] == 1));
+}
+
+#[test]
+fn watch_tells_why_it_is_refused() {
+    let output = Device::answering("error EINVAL line=2 key=x: unknown key\n").vkctl("watch");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("x: unknown key (EINVAL)"));
+}
+
+#[test]
 fn says_who_may_change() {
     let output = Device::answering("error EPERM: not allowed\n").vkctl("unset ns:5");
     assert_eq!(output.status.code(), Some(1));
