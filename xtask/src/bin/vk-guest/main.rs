@@ -33,6 +33,7 @@ mod row;
 mod scout;
 mod setting;
 mod shell;
+mod stream;
 mod test;
 mod torture;
 mod tracer;

@@ -6,6 +6,7 @@ mod refusal;
 mod requests;
 mod targets;
 mod verbs;
+mod watch;
 
 use crate::area::{checks, Area, Module};
 use callers::*;
@@ -13,6 +14,7 @@ use inside::*;
 use requests::*;
 use targets::*;
 use verbs::*;
+use watch::*;
 
 /// The area.
 pub(crate) const AREA: Area = Area {
@@ -59,5 +61,13 @@ pub(crate) const AREA: Area = Area {
         inside_rw_lets_the_container_write_within_its_bounds,
         bounds_hold_for_nested_containers,
         the_host_takes_the_right_to_write_away_again,
+        a_watcher_is_told_everything_in_order,
+        a_watcher_is_told_of_defaults_and_nesting,
+        a_watcher_is_told_when_hooks_go_in_and_out,
+        a_slow_reader_is_told_what_it_lost,
+        every_reader_gets_all,
+        a_read_waits_until_an_event_or_a_signal,
+        the_next_request_ends_the_stream,
+        an_open_descriptor_is_enough_to_watch,
     ],
 };

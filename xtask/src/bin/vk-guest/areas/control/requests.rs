@@ -68,7 +68,7 @@ pub(super) fn refuses_an_unknown_version() -> Outcome {
 }
 
 pub(super) fn refuses_an_unknown_verb() -> Outcome {
-    for verb in ["frobnicate", "LIST", "watch", "lists", "list\t"] {
+    for verb in ["frobnicate", "LIST", "watches", "lists", "list\t"] {
         let request = format!("vkernel 1 {verb}\n");
         let shown = verb.replace('\t', "?");
         let expected = Expected::new("EOPNOTSUPP").at(1, &shown);
