@@ -96,6 +96,19 @@ pub(crate) fn find(system: &System, wanted: &str) -> Result<First, TargetError> 
     }
 }
 
+/// Container ids by the pid of the first process.
+pub(crate) type ByProcess = BTreeMap<u32, String>;
+
+/// Returns the containers that the runtimes' state directories tell of, those that run.
+pub(crate) fn by_process(system: &System) -> ByProcess {
+    let states = states(system).into_iter();
+    states
+        .filter_map(|state| Some((state.first()?, state.id)))
+        .filter(|(first, _)| runs(system, *first))
+        .map(|(first, id)| (first.pid, id))
+        .collect()
+}
+
 /// Returns the one of `ids` that `wanted` names; a whole id wins over longer ones that start with it.
 fn choose<'a>(
     wanted: &str,
@@ -199,14 +212,15 @@ fn by_cgroup(system: &System) -> BTreeMap<String, Vec<First>> {
 }
 
 /// Returns the last container id in a cgroup's path, as in `/system.slice/docker-ID.scope` or `/kubepods/podUID/ID`.
-fn innermost_id(path: &str) -> Option<String> {
+pub(crate) fn innermost_id(path: &str) -> Option<String> {
     let words = path.rsplit(|c: char| !c.is_ascii_alphanumeric());
-    let mut ids = words.filter(|word| word.len() == ID_LEN && is_hex(word));
+    let mut ids = words.filter(|word| is_id(word));
     ids.next().map(str::to_owned)
 }
 
-fn is_hex(word: &str) -> bool {
-    word.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+/// Tells whether `word` is a whole id as the engines make them.
+pub(crate) fn is_id(word: &str) -> bool {
+    word.len() == ID_LEN && word.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]

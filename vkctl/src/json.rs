@@ -23,7 +23,7 @@ pub(crate) fn answer(order: &Order, answer: &Answer) -> Result<String, AnswerErr
     if let Some(target) = order.request.target_name() {
         object.insert("target".to_owned(), target.into());
     }
-    if let Some((name, data)) = data(verb, answer)? {
+    if let Some((name, data)) = data(order, answer)? {
         object.insert(name.to_owned(), data);
     }
     object.insert("warnings".to_owned(), json!(answer.warnings));
@@ -92,13 +92,13 @@ fn text(object: Map<String, Value>) -> String {
 }
 
 /// Returns the name and the value of the member that holds the data.
-fn data(verb: &str, answer: &Answer) -> Result<Option<(&'static str, Value)>, AnswerError> {
+fn data(order: &Order, answer: &Answer) -> Result<Option<(&'static str, Value)>, AnswerError> {
     let each = |object: fn(&Record) -> Value| -> Result<Value, AnswerError> {
-        Ok(records(answer)?.iter().map(object).collect())
+        Ok(records(order, answer)?.iter().map(object).collect())
     };
-    Ok(Some(match verb {
+    Ok(Some(match order.request.verb() {
         "list" => ("namespaces", each(namespace)?),
-        "show" => ("keys", keys(&records(answer)?)),
+        "show" => ("keys", keys(&records(order, answer)?)),
         "stat" => ("namespaces", each(counters)?),
         "features" => ("features", each(|record| named("name", record))?),
         "hooks" => ("hooks", each(|record| named("symbol", record))?),

@@ -9,6 +9,7 @@ mod failure;
 mod json;
 mod nsid;
 mod order;
+mod place;
 mod process;
 mod protocol;
 mod record;

@@ -11,6 +11,7 @@ use crate::nsid;
 pub(crate) struct System {
     pub(crate) proc: PathBuf,
     pub(crate) run: PathBuf,
+    pub(crate) cgroup: PathBuf,
     pub(crate) ns_id: fn(&File) -> io::Result<u64>,
 }
 
@@ -35,6 +36,7 @@ impl System {
         Self {
             proc: PathBuf::from("/proc"),
             run: PathBuf::from("/run"),
+            cgroup: PathBuf::from("/sys/fs/cgroup"),
             ns_id: nsid::of,
         }
     }
@@ -78,6 +80,25 @@ impl System {
         let text = self.read(pid, "cgroup")?;
         let paths = text.lines().filter_map(|line| line.splitn(3, ':').nth(2));
         Ok(paths.map(str::to_owned).collect())
+    }
+
+    /// Returns the path of the cgroup that the memory of `pid` is counted in: the memory controller's own
+    /// hierarchy if there is one, else the unified one.
+    pub(crate) fn memory_cgroup(&self, pid: u32) -> Option<String> {
+        let text = self.read(pid, "cgroup").ok()?;
+        let path = |wanted: fn(&str) -> bool| {
+            let mut lines = text.lines().map(|line| line.splitn(3, ':').skip(1));
+            lines.find_map(|mut parts| parts.next().filter(|its| wanted(its)).and(parts.next()))
+        };
+        let own = path(|controllers| controllers.split(',').any(|its| its == "memory"));
+        own.or_else(|| path(str::is_empty)).map(str::to_owned)
+    }
+
+    /// Tells whether the memory controller is on in the unified hierarchy's cgroup `path`; of another hierarchy,
+    /// or where the hierarchy cannot be seen, always.
+    pub(crate) fn has_memory_controller(&self, path: &str) -> bool {
+        let dir = self.cgroup.join(path.trim_start_matches('/'));
+        !self.cgroup.join("cgroup.controllers").exists() || dir.join("memory.max").exists()
     }
 
     /// Returns the id of the pid namespace that `pid` is in.
@@ -124,6 +145,7 @@ pub(crate) mod fake {
             let system = System {
                 proc: dir.path().join("proc"),
                 run: dir.path().join("run"),
+                cgroup: dir.path().join("cgroup"),
                 ns_id: |mut file| {
                     let mut text = String::new();
                     file.read_to_string(&mut text)?;

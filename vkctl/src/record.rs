@@ -49,11 +49,18 @@ impl Record {
         self.fields.iter().map(|(k, v)| (k.as_str(), v.as_str()))
     }
 
+    /// Returns the field `key`.
+    pub(crate) fn field(&self, key: &str) -> Option<&str> {
+        let found = self.fields().find(|(name, _)| *name == key);
+        found.map(|(_, value)| value)
+    }
+
     fn is_empty(&self) -> bool {
         self.name.is_none() && self.fields.is_empty()
     }
 
-    fn push(&mut self, key: &str, value: &str) {
+    /// Adds a field that was found elsewhere.
+    pub(crate) fn push(&mut self, key: &str, value: &str) {
         self.fields.push((key.to_owned(), value.to_owned()));
     }
 }

@@ -2,17 +2,33 @@
 
 use comfy_table::{presets, ContentArrangement, Table};
 
+use crate::container;
 use crate::order::Order;
+use crate::place;
+use crate::process::System;
 use crate::protocol::{Answer, AnswerError};
 use crate::record::Record;
 
 /// The fields of a line of `list` that are no key of a policy.
 pub(crate) const LIST_FIELDS: &[&str] = &[
-    "parent", "level", "pid", "tasks", "state", "policy", "enforced", "reason", "comm",
+    "parent",
+    "level",
+    "pid",
+    "tasks",
+    "state",
+    "policy",
+    "enforced",
+    "reason",
+    "comm",
+    "container",
+    "cgroup",
 ];
 
 /// The columns that stand last, since nobody knows how wide they are.
-const FREE_TEXT: &[&str] = &["KEYS", "COMM", "REASON"];
+const FREE_TEXT: &[&str] = &["KEYS", "COMM", "CGROUP", "REASON"];
+
+/// How much of a container's id is shown, as by Docker.
+const SHORT_ID_LEN: usize = 12;
 
 /// Columns and rows.
 #[derive(Debug, Default)]
@@ -27,7 +43,7 @@ struct Grid {
 ///
 /// [`AnswerError::Line`]: a line of the answer is no object.
 pub(crate) fn answer(order: &Order, answer: &Answer) -> Result<String, AnswerError> {
-    let records = records(answer)?;
+    let records = records(order, answer)?;
     let grid = match order.request.verb() {
         "list" => Grid::of(records.iter().map(list_row).collect()),
         "show" => Grid::of(records.iter().map(show_row).collect()),
@@ -41,17 +57,18 @@ pub(crate) fn answer(order: &Order, answer: &Answer) -> Result<String, AnswerErr
     Ok(grid.text())
 }
 
-/// Returns the data lines of `answer`, read.
+/// Returns the data lines of `answer`, read; those of `list` with what this system knows of them.
 ///
 /// # Errors
 ///
 /// [`AnswerError::Line`]: one is no object.
-pub(crate) fn records(answer: &Answer) -> Result<Vec<Record>, AnswerError> {
-    answer
-        .lines
-        .iter()
-        .map(|line| Record::parse(line))
-        .collect()
+pub(crate) fn records(order: &Order, answer: &Answer) -> Result<Vec<Record>, AnswerError> {
+    let lines = answer.lines.iter().map(|line| Record::parse(line));
+    let mut records: Vec<_> = lines.collect::<Result<_, _>>()?;
+    if order.request.verb() == "list" {
+        place::add(&System::running(), &mut records);
+    }
+    Ok(records)
 }
 
 /// A row as (column, cell) pairs.
@@ -63,9 +80,20 @@ fn list_row(record: &Record) -> Row {
         .partition(|(name, _)| LIST_FIELDS.contains(name));
     let keys: Vec<_> = keys.iter().map(|(k, v)| format!("{k}={v}")).collect();
     let mut row = vec![cell("NS", record.name().unwrap_or(""))];
-    row.extend(fields.iter().map(|(name, value)| cell(name, value)));
+    row.extend(fields.iter().map(|(name, value)| match *name {
+        "container" => cell(name, short(value)),
+        _ => cell(name, value),
+    }));
     row.push(cell("KEYS", &keys.join(" ")));
     row
+}
+
+/// Returns the digits that an id is known by; a name is not cut.
+fn short(id: &str) -> &str {
+    match container::is_id(id) {
+        true => id.get(..SHORT_ID_LEN).unwrap_or(id),
+        false => id,
+    }
 }
 
 fn show_row(record: &Record) -> Row {
@@ -194,6 +222,21 @@ mod tests {
     }
 
     #[test]
+    fn list_shortens_ids_but_not_names() {
+        let id = "3f9a1c".repeat(10) + "3f9a";
+        let got = text(
+            "list",
+            &format!("ok\nns:40 policy=own container={id} a=1 comm=x\nns:41 policy=own container=redis-main-1 a=1 comm=y\n"),
+        );
+        assert_eq!(
+            got,
+            "NS     POLICY  CONTAINER     KEYS  COMM\n\
+             ns:40  own     3f9a1c3f9a1c  a=1   x\n\
+             ns:41  own     redis-main-1  a=1   y\n"
+        );
+    }
+
+    #[test]
     fn show_has_a_row_per_key() {
         let got = text(
             "show ns:5",
@@ -238,6 +281,9 @@ mod tests {
 
     #[test]
     fn refuses_lines_that_are_no_object() {
-        assert!(records(&Answer::parse(b"ok\nns:5 stray words\n").unwrap()).is_err());
+        let args = crate::args::Args::try_parse_from(["vkctl", "list"]).unwrap();
+        let order = Order::new(&args.verb).unwrap();
+        let stray = Answer::parse(b"ok\nns:5 stray words\n").unwrap();
+        assert!(records(&order, &stray).is_err());
     }
 }

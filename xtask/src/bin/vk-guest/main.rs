@@ -7,6 +7,7 @@ mod area;
 mod areas;
 mod bench;
 mod calls;
+mod cgroup;
 mod churn;
 mod container;
 mod demo;

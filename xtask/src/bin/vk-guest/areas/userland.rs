@@ -1,15 +1,20 @@
 //! Unchanged programs: real servers in real containers, each convinced by its own policy.
 
-use anyhow::Result;
+use std::fs;
+
+use anyhow::{Context, Result};
 
 use crate::area::{checks, Area, Module};
+use crate::cgroup::Cgroup;
 use crate::container::{Container, Runtime};
 use crate::demo::cast::Cast;
 use crate::demo::role::{LIMITED, MARIADB, NESTED, PLAIN, POSTGRES, REDIS};
 use crate::demo::{mariadb, nested, postgres, redis};
 use crate::oci::Spec;
+use crate::policy::target;
 use crate::problem::{expect, expect_eq, Outcome};
 use crate::program;
+use crate::scout::Scout;
 use crate::setting::{Setting, OVERCOMMIT, THP};
 
 /// The area.
@@ -26,6 +31,7 @@ pub(crate) const AREA: Area = Area {
         a_nested_namespace_has_the_policy_of_the_outer_one,
         vkctl_sets_by_the_runtimes_name,
         vkctl_lists_as_json,
+        vkctl_lists_where_namespaces_are,
     ],
 };
 
@@ -86,6 +92,56 @@ fn vkctl_lists_as_json() -> Outcome {
     container.stop()?;
     let gone = !vkctl_list()?.to_string().contains(&format!("\"{target}\""));
     expect(gone, format!("{target} is still listed"), "it gone")
+}
+
+fn vkctl_lists_where_namespaces_are() -> Outcome {
+    let container = Container::start(Runtime::Crun, "placed", &["sleep", "10000"])?;
+    let cgroup = cgroup_of(container.pid())?;
+    let ours = listed(&container.target()?)?;
+    expect(ours["container"] == "placed", &ours, "its name")?;
+    expect(ours["cgroup"] == cgroup.as_str(), &ours, &cgroup)?;
+    expect(ours["reason"].is_null(), &ours, "no reason")?;
+
+    let scout = Scout::send_into_new_namespace()?;
+    let pid = scout.pid()?;
+    let plain = listed(&target(scout.namespace()?))?;
+    expect(plain["container"].is_null(), &plain, "no container")?;
+    let reason = "no memory cgroup of its own";
+    expect(plain["reason"] == reason, &plain, reason)?;
+    expect(plain["pid"] == pid, &plain, pid)?;
+    expect(plain["comm"] == "exe", &plain, "exe")?;
+
+    // A cgroup as Docker names it, without a runtime that knows of it.
+    let id = "3f9a1c".repeat(10) + "3f9a";
+    let docker = Cgroup::make(&format!("docker-{id}.scope"))?;
+    docker.takes(pid)?;
+    let named = listed(&target(scout.namespace()?))?;
+    expect(named["container"] == id.as_str(), &named, &id)?;
+    expect(named["reason"].is_null(), &named, "no reason")?;
+    let other = Cgroup::make("vk-other")?;
+    other.takes(pid)?;
+    let unnamed = listed(&target(scout.namespace()?))?;
+    let reason = "no OCI container id";
+    expect(unnamed["reason"] == reason, &unnamed, reason)?;
+    scout.recall()?;
+    Ok(())
+}
+
+/// Returns what `vkctl list --all` has of a namespace.
+fn listed(target: &str) -> Result<serde_json::Value> {
+    let text = program::output(&["vkctl", "list", "--all", "--json"])?;
+    let list: serde_json::Value = serde_json::from_str(&text)?;
+    let namespaces = list["namespaces"].as_array().into_iter().flatten();
+    let found = namespaces.into_iter().find(|it| it["ns"] == target);
+    found
+        .cloned()
+        .with_context(|| format!("no {target} in {text}"))
+}
+
+fn cgroup_of(pid: u32) -> Result<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
+    let path = text.trim().strip_prefix("0::").context("no cgroup")?;
+    Ok(path.to_owned())
 }
 
 fn vkctl_list() -> Result<serde_json::Value> {
