@@ -49,10 +49,13 @@ impl<Id: Copy, Books> Effective<Id, Books> {
         }
     }
 
-    /// Goes one step up: what is not decided yet is taken from `own` of the namespace `id`.
+    /// Goes one step up: what is decided is brought into the bounds of the namespace `id`, and what is
+    /// not decided yet is taken from its `own`.
     ///
-    /// Call it for the container first, then for its parent, and so on.
+    /// Call it for the container first, then for its parent, and so on. So the outermost bound has
+    /// the last word, in whatever order values and bounds were set.
     pub fn inherit(&mut self, id: Id, own: &Own, books: impl FnOnce() -> Books) {
+        self.bind(id, own);
         let before = self.sysctl;
         self.sysctl = self.sysctl.merge(*own.sysctl());
         self.overcommit_mode = match self.sysctl.get(vk_sysctl::Key::OvercommitMemory) {
@@ -84,6 +87,33 @@ impl<Id: Copy, Books> Effective<Id, Books> {
     /// Tells whether everything is the host's.
     pub fn is_host(&self) -> bool {
         self.thp_enabled.is_none() && self.sysctl.is_empty() && self.books.is_none()
+    }
+
+    /// Brings what was decided below into the bounds of the namespace `id` around it.
+    fn bind(&mut self, id: Id, own: &Own) {
+        for key in Key::ALL {
+            let value = self.get(key).filter(|_| self.counts(key));
+            let (Key::Sysctl(name), Some(Setting::Sysctl(bound))) =
+                (key, value.and_then(|value| own.rule(key).bound(value)))
+            else {
+                continue;
+            };
+            self.sysctl.set(name, bound);
+            if let Some(source) = self.source.get_mut(key.index()) {
+                *source = Some(id);
+            }
+        }
+    }
+
+    /// Tells whether the value of `key` is looked at: of ratio and kilobytes only one is.
+    fn counts(&self, key: Key) -> bool {
+        use vk_sysctl::Key as Sysctl;
+        let has_kbytes = self.sysctl.overcommit_kbytes().unwrap_or(0) != 0;
+        match key {
+            Key::Sysctl(Sysctl::OvercommitRatio) => !has_kbytes,
+            Key::Sysctl(Sysctl::OvercommitKbytes) => has_kbytes,
+            _ => true,
+        }
     }
 
     /// Returns the value of `key`, `None` for the host's.

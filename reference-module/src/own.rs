@@ -6,6 +6,11 @@ use vk_sysctl::Values;
 use vk_thp::Enabled;
 
 /// Who may write a key, and within which bounds.
+///
+/// Bounds are for writes from inside and for whatever is nested: a container can be stricter than
+/// its ancestors' bounds, never laxer. They do not bind the one who sets them for this namespace.
+/// Each key has its own; of ratio and kilobytes only the one that counts is looked at, so whoever
+/// bounds one of a container that may write both bounds the other too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rule {
     /// The container itself may write it.
@@ -33,6 +38,23 @@ impl Rule {
         let above = |min: Setting| min.number().is_none_or(|min| min <= number);
         let below = |max: Setting| max.number().is_none_or(|max| number <= max);
         self.min.is_none_or(above) && self.max.is_none_or(below)
+    }
+
+    /// Tells whether any value is between the bounds.
+    pub fn is_possible(&self) -> bool {
+        self.min.is_none_or(|min| {
+            let max = self.max.and_then(Setting::number);
+            max.is_none_or(|max| min.number().is_none_or(|min| min <= max))
+        })
+    }
+
+    /// Returns the bound that takes the place of `setting`; `None` if it is within the bounds.
+    pub fn bound(&self, setting: Setting) -> Option<Setting> {
+        if self.admits(setting) {
+            return None;
+        }
+        let is_above = |max: &Setting| max.number() < setting.number();
+        self.max.filter(is_above).or(self.min)
     }
 }
 

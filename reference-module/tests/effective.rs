@@ -109,6 +109,84 @@ fn bounds_admit_what_is_between_them() {
     assert_eq!([49, 50, 200, 201].map(admits), [false, true, true, false]);
 }
 
+fn bounded(mut own: Own, key: Key, min: Option<&[u8]>, max: Option<&[u8]>) -> Own {
+    let parse = |text| key.parse(text).expect("a value of the key");
+    let rule = own.rule_mut(key).expect("a key");
+    rule.min = min.map(parse);
+    rule.max = max.map(parse);
+    own
+}
+
+#[test]
+fn a_child_is_stricter_or_gets_the_bound() {
+    let outer = bounded(own(&[(RATIO, b"50")]), RATIO, Some(b"20"), Some(b"60"));
+    for (text, expected, source) in [
+        (&b"20"[..], 20, 0),
+        (b"60", 60, 0),
+        (b"61", 60, 1),
+        (b"2147483647", 60, 1),
+        (b"19", 20, 1),
+        (b"-5", 20, 1),
+    ] {
+        let effective = chain(&[own(&[(RATIO, text)]), outer]);
+        assert_eq!(
+            effective.sysctl(Sysctl::OvercommitRatio),
+            Some(Value::Int(expected))
+        );
+        assert_eq!(effective.source(RATIO), Source::Namespace(source));
+    }
+    // The bounds do not bind the namespace that has them.
+    let own = bounded(own(&[(RATIO, b"99")]), RATIO, None, Some(b"60"));
+    assert_eq!(
+        chain(&[own]).sysctl(Sysctl::OvercommitRatio),
+        Some(Value::Int(99))
+    );
+}
+
+#[test]
+fn the_outermost_bound_has_the_last_word() {
+    let inner = own(&[(MEMORY, b"0")]);
+    let middle = bounded(own(&[(MEMORY, b"0")]), MEMORY, None, Some(b"1"));
+    let outer = bounded(own(&[(MEMORY, b"2")]), MEMORY, Some(b"2"), None);
+    let effective = chain(&[inner, middle, outer]);
+    assert_eq!(
+        effective.sysctl(Sysctl::OvercommitMemory),
+        Some(Value::Int(2))
+    );
+    assert_eq!(effective.source(MEMORY), Source::Namespace(2));
+    // What is between a bound and its namespace is bound too, without values of its own.
+    let effective = chain(&[inner, Own::new(), outer]);
+    assert_eq!(
+        effective.sysctl(Sysctl::OvercommitMemory),
+        Some(Value::Int(2))
+    );
+}
+
+#[test]
+fn of_ratio_and_kbytes_the_one_that_counts_is_bound() {
+    let outer = own(&[(RATIO, b"50")]);
+    let outer = bounded(outer, RATIO, Some(b"20"), Some(b"60"));
+    let outer = bounded(outer, KBYTES, Some(b"1000"), Some(b"2000"));
+    for (key, text, ratio, kbytes) in [
+        (RATIO, &b"80"[..], 60, 0),
+        (RATIO, b"10", 20, 0),
+        (KBYTES, b"3000", 0, 2000),
+        (KBYTES, b"1500", 0, 1500),
+        (KBYTES, b"10", 0, 1000),
+    ] {
+        let policy = chain(&[own(&[(key, text)]), outer]).overcommit(Policy::default());
+        assert_eq!((policy.ratio, policy.kbytes), (ratio, kbytes));
+    }
+}
+
+#[test]
+fn bounds_need_a_value_between_them() {
+    let rule = |min, max| bounded(own(&[(RATIO, b"50")]), RATIO, min, max).rule(RATIO);
+    assert!(rule(Some(b"5"), Some(b"5")).is_possible());
+    assert!(!rule(Some(b"6"), Some(b"5")).is_possible());
+    assert!(rule(Some(b"6"), None).is_possible() && rule(None, Some(b"5")).is_possible());
+}
+
 #[test]
 fn unset_takes_the_rule_away_too() {
     let mut own = own(&[(MEMORY, b"2")]);

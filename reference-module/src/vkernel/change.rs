@@ -130,19 +130,21 @@ fn apply_line<'a>(own: &mut Own, line: &Line<'a>) -> Answer<'a> {
     Ok(())
 }
 
-/// Rules are for keys that have a value here.
+/// Rules are for keys that have a value here, and leave one.
 fn check_rules<'a>(request: &Request<'a>, own: &Own) -> Answer<'a> {
     for line in request.lines() {
         let line = line?;
-        if let Some((key, field)) = Key::from_name(line.key) {
-            if field != Field::Value && own.get(key).is_none() {
-                return Err(Refusal::plain(
-                    Errno::EINVAL,
-                    "set a value for the key too: a rule alone has nothing to rule",
-                )
-                .at(line.number, line.key));
-            }
-        }
+        let Some((key, Field::Inside | Field::Min | Field::Max)) = Key::from_name(line.key) else {
+            continue;
+        };
+        let sentence = if own.get(key).is_none() {
+            "set a value for the key too: a rule alone has nothing to rule"
+        } else if !own.rule(key).is_possible() {
+            "min is above max: no value is between them"
+        } else {
+            continue;
+        };
+        return Err(Refusal::plain(Errno::EINVAL, sentence).at(line.number, line.key));
     }
     Ok(())
 }

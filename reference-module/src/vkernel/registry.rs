@@ -6,6 +6,9 @@
 //! - The end hook runs after the last reader could see the namespace and just before its memory is
 //!   freed, so that a freed address never leads to an old policy. It is in before the first
 //!   insertion and out only when nobody looks anything up any more.
+//! - A container can be stricter than the bounds of its ancestors, never laxer. `set` and writes from
+//!   inside refuse what they forbid ([`forbidding`]); what was there before a bound, or came from
+//!   the default, is brought into it when the snapshot is made ([`Effective::inherit`]).
 //! - Correctness never depends on birth: a namespace that is not in the table has the policy of its
 //!   nearest ancestor that is.
 

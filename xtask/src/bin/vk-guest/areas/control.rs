@@ -60,6 +60,8 @@ pub(crate) const AREA: Area = Area {
         a_write_from_inside_a_crun_container_is_refused,
         inside_rw_lets_the_container_write_within_its_bounds,
         bounds_hold_for_nested_containers,
+        bounds_that_come_later_hold_for_nested_containers,
+        refuses_bounds_without_a_value_between_them,
         the_host_takes_the_right_to_write_away_again,
         a_watcher_is_told_everything_in_order,
         a_watcher_is_told_of_defaults_and_nesting,

@@ -2,7 +2,7 @@
 
 use super::refusal::{refuses, Expected};
 use crate::container::{Container, Runtime};
-use crate::policy::{chosen, set, shown, target, MODE, RATIO, THP};
+use crate::policy::{chosen, set, shown, target, unset, Tidy, MODE, RATIO, THP};
 use crate::problem::{expect, expect_eq, Outcome};
 use crate::row::row;
 use crate::scout::{Order, Scout};
@@ -130,6 +130,69 @@ pub(super) fn bounds_hold_for_nested_containers() -> Outcome {
     expect_eq("the inner value", inner.read(RATIO)?.as_str(), "60")?;
     let outer_value = shown(&ns, "vm.overcommit_ratio")?.0;
     expect_eq("the outer value", outer_value.as_str(), "50")
+}
+
+pub(super) fn bounds_that_come_later_hold_for_nested_containers() -> Outcome {
+    let _tidy = Tidy;
+    let outer = Scout::send_into_new_namespace()?;
+    let ns = target(outer.namespace()?);
+    // Two ways to have a value before anybody sets a bound: set, and born with.
+    let mut inner = send_below(&outer)?;
+    let inner_ns = target(inner.namespace()?);
+    set(&inner_ns, &[("vm.overcommit_ratio", "90")])?;
+    set("default", &[("vm.overcommit_ratio", "95")])?;
+    let mut born = send_below(&outer)?;
+    expect_eq("the value set", inner.read(RATIO)?.as_str(), "90")?;
+    expect_eq("the value born with", born.read(RATIO)?.as_str(), "95")?;
+    let bounds = [
+        ("vm.overcommit_ratio", "50"),
+        ("vm.overcommit_ratio.max", "60"),
+    ];
+    set(&ns, &bounds)?;
+    let mut younger = send_below(&outer)?;
+    for scout in [&mut inner, &mut born, &mut younger] {
+        expect_eq("the value inside", scout.read(RATIO)?.as_str(), "60")?;
+        let ns_of_it = target(scout.namespace()?);
+        let bound = ("60".to_owned(), ns.clone());
+        expect_eq(
+            "what is shown",
+            shown(&ns_of_it, "vm.overcommit_ratio")?,
+            bound,
+        )?;
+    }
+    set(&ns, &[("vm.overcommit_ratio.max", "70")])?;
+    expect_eq("the value then", inner.read(RATIO)?.as_str(), "70")?;
+    unset(&ns)?;
+    expect_eq("the value at last", inner.read(RATIO)?.as_str(), "90")?;
+    expect_eq("of the other", born.read(RATIO)?.as_str(), "95")
+}
+
+/// Sends a scout into a new namespace below that of `outer`.
+fn send_below(outer: &Scout) -> anyhow::Result<Scout> {
+    let mut inner = Scout::send()?;
+    inner.does(&Order::Enter(format!("/proc/{}/ns/pid", outer.pid()?)))?;
+    inner.does(&Order::NewPid)?;
+    Ok(inner)
+}
+
+pub(super) fn refuses_bounds_without_a_value_between_them() -> Outcome {
+    let scout = Scout::send_into_new_namespace()?;
+    let ns = target(scout.namespace()?);
+    let request = format!(
+        "vkernel 1 set {ns}\nvm.overcommit_ratio=5\nvm.overcommit_ratio.min=6\nvm.overcommit_ratio.max=5\n"
+    );
+    let expected = Expected::new("EINVAL").at(3, "vm.overcommit_ratio.min");
+    refuses(&ns, request.as_bytes(), expected)?;
+    set(
+        &ns,
+        &[
+            ("vm.overcommit_ratio", "5"),
+            ("vm.overcommit_ratio.max", "5"),
+        ],
+    )?;
+    let request = format!("vkernel 1 set {ns}\nvm.overcommit_ratio.min=6\n");
+    let expected = Expected::new("EINVAL").at(2, "vm.overcommit_ratio.min");
+    refuses(&ns, request.as_bytes(), expected)
 }
 
 pub(super) fn the_host_takes_the_right_to_write_away_again() -> Outcome {
