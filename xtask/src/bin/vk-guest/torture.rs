@@ -1,10 +1,11 @@
 //! The torture mode: loads that go on until their time is over, on a kernel that finds mistakes.
 
 use std::fs;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use xtask::protocol::Line;
 
 use crate::areas::ALL;
@@ -12,6 +13,7 @@ use crate::container::{Container, Runtime};
 use crate::device::ask;
 use crate::dmesg::KernelLog;
 use crate::problem::{expect, Outcome};
+use crate::stream::Stream;
 use crate::test::{line, run_area};
 use crate::{module, port};
 
@@ -85,9 +87,12 @@ fn checks(_round: u64) -> Result<u64> {
     Ok(ALL.len() as u64)
 }
 
-/// Containers that get a policy and end, by both runtimes, before or after they began.
+/// Containers that get a policy and end, by both runtimes, before or after they began; two readers
+/// watch, one that waits and one that looks afterwards.
 fn churn(round: u64) -> Result<u64> {
     load_module()?;
+    let _waiting = Waiting::start()?;
+    let mut stream = Stream::begin()?;
     let runtime = match round % 2 {
         0 => Runtime::Crun,
         _ => Runtime::Runc,
@@ -104,9 +109,29 @@ fn churn(round: u64) -> Result<u64> {
         if round % 3 == 0 {
             ask("unset", &target(&container)?, &[])?.accepted()?;
         }
+        let target = target(&container)?;
         container.stop()?;
+        stream.until(&format!("gone {target} "))?;
     }
     Ok(3)
+}
+
+/// A reader that waits for events, as long as it is kept.
+struct Waiting(Child);
+
+impl Waiting {
+    fn start() -> Result<Self> {
+        let mut vkctl = Command::new("vkctl");
+        let child = vkctl.arg("watch").stdout(Stdio::null()).spawn();
+        child.map(Self).context("cannot start vkctl")
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// One container whose policy changes all the time while it maps and touches.
