@@ -2,7 +2,7 @@
 
 mod filled;
 mod holder;
-mod life;
+pub(crate) mod life;
 mod nesting;
 mod pair;
 mod subjects;
@@ -27,6 +27,8 @@ pub(crate) const AREA: Area = Area {
         what_is_born_below_a_policy_has_it_first_thing,
         forks_and_new_namespaces_do_not_escape,
         setns_does_not_lead_out,
+        a_user_namespace_does_not_lead_out,
+        thirty_two_deep_is_still_inside,
         who_enters_a_namespace_has_its_policy,
         a_dead_namespace_is_gone_within_5_s,
         two_thousand_namespaces_while_policies_are_set,

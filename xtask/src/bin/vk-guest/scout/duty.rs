@@ -9,11 +9,11 @@ use std::process::ExitCode;
 
 use rustix::mm::MapFlags;
 use rustix::net::{recvmsg, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
-use rustix::process::{set_parent_process_death_signal, Signal};
+use rustix::process::{getppid, set_parent_process_death_signal, wait, Pid, Signal, WaitOptions};
 use rustix::thread::{capabilities, set_capabilities, CapabilitySet};
 
 use super::order::{Order, Report};
-use crate::calls::{enter, fork, unshare, wait_for, Fork, Space};
+use crate::calls::{clone3, enter, fork, unshare, wait_for, Fork, Space};
 use crate::door::{number, Door};
 use crate::khugepaged;
 use crate::mapping::{Advice, Mapping};
@@ -112,10 +112,12 @@ impl Scout {
                 unshare(Space::Pid)?;
                 goes_on_in_child()?;
             }
+            Order::Clone3(spaces) => goes_on_behind(clone3(&spaces)?)?,
             Order::ForkTwice => {
                 goes_on_in_child()?;
                 goes_on_in_child()?;
             }
+            Order::Orphan => goes_on_as_orphan()?,
             Order::Enter(path) => {
                 enter(File::open(path)?.as_fd(), Space::Pid)?;
                 goes_on_in_child()?;
@@ -185,8 +187,31 @@ fn drop_admin() -> io::Result<()> {
 
 /// Forks: the child returns, this process waits for its end and ends likewise.
 fn goes_on_in_child() -> io::Result<()> {
-    match fork()? {
+    goes_on_behind(fork()?)
+}
+
+/// As [`goes_on_in_child`], after the fork.
+fn goes_on_behind(fork: Fork) -> io::Result<()> {
+    match fork {
         Fork::Child => Ok(set_parent_process_death_signal(Some(Signal::KILL))?),
         Fork::Parent(child) => std::process::exit(wait_for(child)?),
     }
+}
+
+/// Forks twice: the grandchild returns once its parent has ended. This process, which adopts it,
+/// waits for its end.
+fn goes_on_as_orphan() -> io::Result<()> {
+    if let Fork::Parent(child) = fork()? {
+        wait_for(child)?;
+        wait(WaitOptions::empty())?;
+        std::process::exit(0);
+    }
+    let middle = Pid::from_raw(std::process::id() as i32);
+    if let Fork::Parent(_) = fork()? {
+        std::process::exit(0);
+    }
+    while getppid() == middle {
+        std::thread::yield_now();
+    }
+    Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
 }

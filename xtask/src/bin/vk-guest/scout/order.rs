@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::calls::Space;
+
 /// An order, one line of JSON.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) enum Order {
@@ -40,8 +42,13 @@ pub(crate) enum Order {
     NewUser,
     /// Goes on as process 1 of a new pid namespace.
     NewPid,
+    /// Goes on as process 1 of a new pid namespace that clone3(2) makes, with a new user namespace
+    /// or without.
+    Clone3(Vec<Space>),
     /// Goes on in a child of a child.
     ForkTwice,
+    /// Goes on, if it is process 1, in a child of a child that has ended, as a daemon does.
+    Orphan,
     /// Goes on in a child that is in the pid namespace of this file.
     Enter(String),
 }

@@ -4,12 +4,19 @@ use std::fs;
 
 use anyhow::Result;
 
+use crate::calls::Space;
 use crate::container::{Container, Runtime};
 use crate::policy::{chosen, set, shown, target, unset, MODE, THP};
-use crate::problem::{expect_contains, expect_eq, Outcome};
+use crate::problem::{expect, expect_contains, expect_eq, Outcome};
 use crate::program;
 use crate::row::{row, rows};
 use crate::scout::{Order, Scout};
+
+/// A commit limit of 256 MiB, which a scout is far below.
+const LIMITED: &[(&str, &str)] = &[
+    ("vm.overcommit_memory", "2"),
+    ("vm.overcommit_kbytes", "262144"),
+];
 
 /// Sends a scout into a new namespace below that of `outer`.
 fn send_below(outer: &Scout) -> Result<Scout> {
@@ -112,10 +119,13 @@ pub(super) fn forks_and_new_namespaces_do_not_escape() -> Outcome {
         &[("vm.overcommit_memory", "1")],
     )?;
     let ways = [
+        Order::Orphan,
         Order::ForkTwice,
         Order::NewPid,
         Order::ForkTwice,
-        Order::NewUser,
+        Order::Clone3(vec![Space::Pid]),
+        Order::Orphan,
+        Order::Clone3(vec![Space::Pid, Space::User]),
         Order::NewPid,
         Order::ForkTwice,
     ];
@@ -141,6 +151,60 @@ pub(super) fn setns_does_not_lead_out() -> Outcome {
         expect_eq("the value then", scout.read(MODE)?.as_str(), "1")?;
     }
     Ok(())
+}
+
+pub(super) fn a_user_namespace_does_not_lead_out() -> Outcome {
+    let sibling = Scout::send_into_new_namespace()?;
+    let mut scout = Scout::send_into_new_namespace()?;
+    set(
+        &target(scout.namespace()?),
+        &[("vm.overcommit_memory", "1")],
+    )?;
+    // All capabilities, but in a user namespace of its own.
+    scout.does(&Order::NewUser)?;
+    for pid in [1, sibling.pid()?] {
+        let path = format!("/proc/{pid}/ns/pid");
+        let refused = scout.order(&Order::Enter(path))?;
+        expect(refused.is_err(), "setns succeeded", "a refusal")?;
+        expect_eq("the value then", scout.read(MODE)?.as_str(), "1")?;
+    }
+    let denied = scout.write(MODE, "0")?;
+    expect(denied.is_some(), "a write succeeded", "a refusal")?;
+    scout.does(&Order::NewPid)?;
+    expect_eq("the value below", scout.read(MODE)?.as_str(), "1")?;
+    let refused = scout.order(&Order::Map(1))?.err();
+    expect_eq("a mapping in mode 1", refused, None)
+}
+
+pub(super) fn thirty_two_deep_is_still_inside() -> Outcome {
+    /// MAX_PID_NS_LEVEL of include/linux/pid_namespace.h.
+    const DEEPEST: usize = 32;
+    let mut scout = Scout::send_into_new_namespace()?;
+    let outermost = target(scout.namespace()?);
+    set(&outermost, LIMITED)?;
+    for level in 2..=DEEPEST {
+        scout.does(&Order::NewPid)?;
+        let what = format!("the mode {level} deep");
+        expect_eq(&what, scout.read(MODE)?.as_str(), "2")?;
+    }
+    let deepest = target(scout.namespace()?);
+    let level = row("list", "", &deepest)?.word("level").to_owned();
+    expect_eq("its level", level, DEEPEST.to_string())?;
+    let refused = scout.order(&Order::Map(512))?.err();
+    expect_eq("a mapping", refused, Some(libc::ENOMEM))?;
+    let inherited = ("2".to_owned(), outermost.clone());
+    expect_eq(
+        "what is shown",
+        shown(&deepest, "vm.overcommit_memory")?,
+        inherited,
+    )?;
+    let refused = scout.order(&Order::NewPid)?.err();
+    expect_eq("one deeper", refused, Some(libc::ENOSPC))?;
+    set(&outermost, &[("vm.overcommit_memory", "1")])?;
+    expect_eq("after a change", scout.read(MODE)?.as_str(), "1")?;
+    unset(&outermost)?;
+    let host = fs::read_to_string(MODE)?.trim().to_owned();
+    expect_eq("after unset", scout.read(MODE)?, host)
 }
 
 pub(super) fn who_enters_a_namespace_has_its_policy() -> Outcome {
