@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* User space, as far as a test starts it or borrows its memory. */
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/kobject.h>
 #include <linux/kthread.h>
@@ -7,7 +8,9 @@
 #include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/slab.h>
 #include <linux/umh.h>
 #include "vk_kunit.h"
 
@@ -47,6 +50,30 @@ int vk_kunit_with_mm_of(int pid, void (*run)(void *data, const void *mm), void *
 	kthread_unuse_mm(mm);
 	mmput(mm);
 	return 0;
+}
+
+int vk_kunit_with_owner(int nr, void (*run)(void *data, const void *mm), void *data)
+{
+	struct mm_struct *mm = kzalloc(sizeof(*mm), GFP_KERNEL);
+	struct pid *pid = find_get_pid(nr);
+	struct task_struct *task = get_pid_task(pid, PIDTYPE_PID);
+	int error = -ESRCH;
+	int tries;
+
+	put_pid(pid);
+	if (!mm || !task)
+		goto out;
+	rcu_assign_pointer(mm->owner, task);
+	run(data, mm);
+	for (tries = 0; pid_alive(task) && tries < 1000; tries++)
+		msleep(10);
+	error = pid_alive(task) ? -ETIMEDOUT : 0;
+	run(data, mm);
+out:
+	if (task)
+		put_task_struct(task);
+	kfree(mm);
+	return error;
 }
 
 bool vk_kunit_is_loaded(const char *module)

@@ -26,6 +26,11 @@ unsigned int vk_kunit_cpu(void);
 int vk_kunit_shell(const char *script);
 /* Calls @run(@data, mm) as a kernel thread that uses the mm of task @pid. 0 or a negative errno. */
 int vk_kunit_with_mm_of(int pid, void (*run)(void *data, const void *mm), void *data);
+/*
+ * Calls @run(@data, mm) with an empty mm that task @pid owns: once while it lives, and once more when
+ * it has ended and is released. 0, -ETIMEDOUT if it is not within 10 s, or another negative errno.
+ */
+int vk_kunit_with_owner(int pid, void (*run)(void *data, const void *mm), void *data);
 bool vk_kunit_is_loaded(const char *module);
 
 /* ---- symbol.c ---- */

@@ -222,6 +222,24 @@ mod suite {
 
     #[cfg(kernel)]
     #[test]
+    fn an_owner_past_release_task_is_the_host() {
+        let container = Container::start();
+        let (pid, id) = container.map_or((0, 0), |it| (it.pid, it.id));
+        let mut seen = [None; 2];
+        let mut looks = seen.iter_mut();
+        let done = kunit::with_owner(pid, |mm| {
+            let of_mm = Namespace::of_mm(&ReadGuard::new(), Some(mm)).map(Namespace::id);
+            if let Some(look) = looks.next() {
+                *look = Some(of_mm);
+            }
+        });
+        assert_eq!(done, Ok(()));
+        // While it lives its own, then nobody's.
+        assert_eq!(seen, [Some(Some(id)), Some(None)]);
+    }
+
+    #[cfg(kernel)]
+    #[test]
     fn a_namespace_tells_what_it_is() {
         let container = Container::start();
         assert!(container.is_some_and(|it| it.level == 1 && it.id != 0));

@@ -21,6 +21,11 @@ extern "C" {
         run: unsafe extern "C" fn(data: *mut c_void, mm: *const c_void),
         data: *mut c_void,
     ) -> c_int;
+    fn vk_kunit_with_owner(
+        pid: c_int,
+        run: unsafe extern "C" fn(data: *mut c_void, mm: *const c_void),
+        data: *mut c_void,
+    ) -> c_int;
     fn vk_kunit_is_loaded(module: *const c_char) -> bool;
     fn vk_kunit_symbol(name: *const c_char, address: *mut c_ulong) -> c_uint;
     fn vk_kunit_symbol_with(suffix: *const c_char, name: *mut c_char, room: c_uint) -> bool;
@@ -163,20 +168,33 @@ pub fn shell(script: &CStr) -> Result<(), i32> {
 ///
 /// A negative errno: no such task, or none with an mm; `inside` was not called.
 pub fn with_mm_of<F: FnMut(Mm<'_>)>(pid: i32, mut inside: F) -> Result<(), i32> {
-    /// # Safety
-    ///
-    /// `data` is an `F` that nobody else uses, `mm` is live.
-    unsafe extern "C" fn run<F: FnMut(Mm<'_>)>(data: *mut c_void, mm: *const c_void) {
-        // SAFETY: By the contract of this function.
-        let inside = unsafe { &mut *data.cast::<F>() };
-        // SAFETY: By the contract of this function.
-        if let Some(mm) = unsafe { Mm::from_raw(mm) } {
-            inside(mm);
-        }
-    }
     let data = (&raw mut inside).cast();
-    // SAFETY: `run::<F>` is given the `F` it expects, which outlives the call; C holds the mm.
-    errno(unsafe { vk_kunit_with_mm_of(pid, run::<F>, data) })
+    // SAFETY: `see::<F>` is given the `F` it expects, which outlives the call; C holds the mm.
+    errno(unsafe { vk_kunit_with_mm_of(pid, see::<F>, data) })
+}
+
+/// Shows an empty mm that the task `pid` owns: while it lives, and once more when it is past
+/// `release_task()`.
+///
+/// # Errors
+///
+/// A negative errno: there is no such task, or it has not ended within 10 s.
+pub fn with_owner<F: FnMut(Mm<'_>)>(pid: i32, mut look: F) -> Result<(), i32> {
+    let data = (&raw mut look).cast();
+    // SAFETY: `see::<F>` is given the `F` it expects, which outlives the call; C holds the mm.
+    errno(unsafe { vk_kunit_with_owner(pid, see::<F>, data) })
+}
+
+/// # Safety
+///
+/// `data` is an `F` that nobody else uses, `mm` is live.
+unsafe extern "C" fn see<F: FnMut(Mm<'_>)>(data: *mut c_void, mm: *const c_void) {
+    // SAFETY: By the contract of this function.
+    let look = unsafe { &mut *data.cast::<F>() };
+    // SAFETY: By the contract of this function.
+    if let Some(mm) = unsafe { Mm::from_raw(mm) } {
+        look(mm);
+    }
 }
 
 /// Tells whether the module of that name is loaded.
