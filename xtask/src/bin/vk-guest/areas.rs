@@ -7,7 +7,7 @@ pub(crate) mod host;
 mod lab;
 mod lifecycle;
 pub(crate) mod overcommit;
-mod registry;
+pub(crate) mod registry;
 mod sysctl;
 pub(crate) mod thp;
 mod userland;

@@ -14,6 +14,7 @@ mod demo;
 mod device;
 mod dmesg;
 mod door;
+mod fault;
 mod firstborn;
 mod init;
 mod kernel_text;

@@ -5,14 +5,15 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
 use xtask::protocol::Line;
 
+use crate::areas::registry::life::{a_birth_without_memory_inherits, bears_while_policies_are_set};
 use crate::areas::ALL;
 use crate::container::{Container, Runtime};
 use crate::device::ask;
 use crate::dmesg::KernelLog;
-use crate::problem::{expect, Outcome};
+use crate::problem::{expect, Outcome, Problem};
 use crate::stream::Stream;
 use crate::test::{line, run_area};
 use crate::{module, port};
@@ -27,6 +28,7 @@ type Load = fn(round: u64) -> Result<u64>;
 const LOADS: &[(&str, &str, Load)] = &[
     ("checks", "areas run", checks),
     ("churn", "containers with a policy", churn),
+    ("registry", "namespaces made and ended", registry),
     ("flips", "policy changes", flips),
 ];
 
@@ -114,6 +116,26 @@ fn churn(round: u64) -> Result<u64> {
         stream.until(&format!("gone {target} "))?;
     }
     Ok(3)
+}
+
+/// Namespaces that come and go while four threads set policies for the latest; addresses are used
+/// again at once. First, births whose allocations fail.
+fn registry(round: u64) -> Result<u64> {
+    const CYCLES: usize = 500;
+    load_module()?;
+    if round == 0 {
+        passes(a_birth_without_memory_inherits())?;
+    }
+    passes(bears_while_policies_are_set(CYCLES, 4))?;
+    Ok(CYCLES as u64)
+}
+
+fn passes(outcome: Outcome) -> Result<()> {
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(Problem::Failed { seen, expected }) => bail!("{seen}, expected {expected}"),
+        Err(Problem::Skipped(why)) => bail!(why),
+    }
 }
 
 /// A reader that waits for events, as long as it is kept.

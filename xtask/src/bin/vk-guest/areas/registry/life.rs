@@ -8,12 +8,14 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::container::{wait_until, Container, Runtime};
+use crate::dmesg::KernelLog;
 use crate::door::Door;
+use crate::fault::Fault;
 use crate::firstborn::Firstborn;
 use crate::loaded::Without;
 use crate::namespace;
 use crate::policy::{listed, references, set, target, Tidy, MODE};
-use crate::problem::{expect, expect_eq, Outcome};
+use crate::problem::{expect, expect_eq, skip, Outcome};
 use crate::row::row;
 use crate::scout::{Order, Scout};
 
@@ -59,6 +61,46 @@ pub(super) fn the_default_holds_for_the_first_program_of_a_container() -> Outcom
         container.wait(Duration::from_secs(30))?;
         expect_eq("what it printed", container.log()?.trim(), "2")?;
     }
+    Ok(())
+}
+
+/// Lets each allocation of a birth fail in turn: the namespace then has the policy around it, and
+/// the module says so once. On the debug kernel, by the load `registry` of torture.
+pub(crate) fn a_birth_without_memory_inherits() -> Outcome {
+    let Some(mut fault) = Fault::new()? else {
+        return skip("this kernel injects no faults (CONFIG_FAILSLAB); the debug kernel does");
+    };
+    let _tidy = Tidy;
+    let host = fs::read_to_string(MODE)?.trim().to_owned();
+    set("default", LIMITED)?;
+    let before = failed_births()?;
+    let log = KernelLog::from_now()?;
+    let mut nth = 0;
+    loop {
+        nth += 1;
+        let known = failed_births()?;
+        let born = fault.at(nth, || {
+            Firstborn::make(c"/proc/sys/vm/overcommit_memory", 0)
+        })?;
+        let Some(born) = born else { break };
+        // Without it, or the memory to make it, there is no namespace to look at.
+        let Ok(child) = born else { continue };
+        let is_lost = failed_births()? != known;
+        let expected = if is_lost { host.as_str() } else { "2" };
+        let what = format!("what it reads with fault {nth}");
+        expect_eq(&what, child.text()?.as_str(), expected)?;
+        child.end()?;
+    }
+    let count = failed_births()? - before;
+    expect(count > 0, "no birth failed", "some of them")?;
+    let lines = log.lines()?;
+    let told = lines
+        .iter()
+        .filter(|line| line.contains("no memory for ns:"));
+    expect_eq("the lines of the log", told.count() as u64, count)?;
+    let after = Firstborn::make(c"/proc/sys/vm/overcommit_memory", 0)?;
+    expect_eq("what the next one reads", after.text()?.as_str(), "2")?;
+    after.end()?;
     Ok(())
 }
 
@@ -122,6 +164,12 @@ pub(super) fn a_dead_namespace_is_gone_within_5_s() -> Outcome {
     objects_are_gone()
 }
 
+/// Returns how many namespaces the module could not take in.
+fn failed_births() -> Result<u64> {
+    let lifecycle = row("features", "", "lifecycle")?;
+    Ok(lifecycle.word("failed_births").parse()?)
+}
+
 /// Each object with a policy holds the module while it lives.
 fn objects_are_gone() -> Outcome {
     let is_gone = wait_until(GONE_LIMIT, || references().is_ok_and(|count| count == 0));
@@ -129,7 +177,10 @@ fn objects_are_gone() -> Outcome {
     expect(is_gone, seen, "none")
 }
 
-/// What the thread that sets policies saw.
+/// What the threads set, each its own.
+const VALUES: &[&str] = &["1", "2", "0"];
+
+/// What the threads that set policies saw.
 #[derive(Default)]
 struct Race {
     /// The namespace of the latest child.
@@ -142,27 +193,41 @@ struct Race {
 /// Addresses of namespaces are used again at once: one that kept its object would hand an old
 /// policy to a newborn, which reads the host's value first.
 pub(super) fn two_thousand_namespaces_while_policies_are_set() -> Outcome {
-    const COUNT: usize = 2000;
+    bears_while_policies_are_set(2000, 1)
+}
+
+/// Makes and ends `count` namespaces, while so many threads give the latest one policies.
+pub(crate) fn bears_while_policies_are_set(count: usize, setters: usize) -> Outcome {
     objects_are_gone()?;
+    let failed = failed_births()?;
     let host = fs::read_to_string(MODE)?.trim().to_owned();
     let race = Race::default();
     thread::scope(|scope| -> Outcome {
-        let setter = scope.spawn(|| race.sets());
-        let born = bears(COUNT, &race, &host);
+        let setters: Vec<_> = (0..setters)
+            .map(|number| VALUES[number % VALUES.len()])
+            .map(|value| scope.spawn(|| race.sets(value)))
+            .collect();
+        let born = bears(count, &race, &host);
         race.is_over.store(true, Ordering::Release);
-        match setter.join() {
-            Ok(wrong) => expect_eq("a wrong answer", wrong?, None)?,
-            Err(_) => return expect(false, "a panic", "none"),
+        for setter in setters {
+            match setter.join() {
+                Ok(wrong) => expect_eq("a wrong answer", wrong?, None)?,
+                Err(_) => return expect(false, "a panic", "none"),
+            }
         }
         born
     })?;
     let (taken, gone) = (race.taken.into_inner(), race.gone.into_inner());
     let seen = format!("{taken} taken, {gone} refused");
-    expect(taken > 100 && gone > 100, seen, "more than 100 of each")?;
+    let least = count as u64 / 20;
+    expect(
+        taken > least && gone > least,
+        seen,
+        format!("more than {least} of each"),
+    )?;
     objects_are_gone()?;
     expect_eq("the list", listed(false)?, vec![])?;
-    let failed = row("features", "", "lifecycle")?;
-    expect_eq("failed births", failed.word("failed_births"), "0")
+    expect_eq("failed births", failed_births()?, failed)
 }
 
 fn bears(count: usize, race: &Race, host: &str) -> Outcome {
@@ -182,7 +247,7 @@ fn bears(count: usize, race: &Race, host: &str) -> Outcome {
 impl Race {
     /// Sets a policy for the latest child until it is gone, then for the next; returns a wrong
     /// answer.
-    fn sets(&self) -> Result<Option<String>> {
+    fn sets(&self, value: &str) -> Result<Option<String>> {
         let mut door = Door::open()?;
         let mut dead = 0;
         while !self.is_over.load(Ordering::Acquire) {
@@ -192,7 +257,7 @@ impl Race {
                 continue;
             }
             let ns = target(latest);
-            let request = format!("vkernel 1 set {ns}\nvm.overcommit_memory=1\n");
+            let request = format!("vkernel 1 set {ns}\nvm.overcommit_memory={value}\n");
             let reply = door.ask(request.as_bytes())?;
             match reply.refusal() {
                 None if reply.is_ok() => self.taken.fetch_add(1, Ordering::Relaxed),
