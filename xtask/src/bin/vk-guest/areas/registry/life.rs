@@ -1,6 +1,6 @@
 //! From birth to end.
 
-use std::fs;
+use std::fs::{self, File};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::container::{wait_until, Container, Runtime};
+use crate::device::ask;
 use crate::dmesg::KernelLog;
 use crate::door::Door;
 use crate::fault::Fault;
@@ -18,6 +19,7 @@ use crate::policy::{listed, references, set, target, Tidy, MODE};
 use crate::problem::{expect, expect_eq, skip, Outcome};
 use crate::row::row;
 use crate::scout::{Order, Scout};
+use crate::stream::Stream;
 
 /// How long the last trace of a dead namespace may last.
 const GONE_LIMIT: Duration = Duration::from_secs(5);
@@ -161,6 +163,40 @@ pub(super) fn a_dead_namespace_is_gone_within_5_s() -> Outcome {
         let dead = both.iter().find(|ns| listed.contains(*ns));
         expect_eq("the dead one listed", dead, None)?;
     }
+    objects_are_gone()
+}
+
+/// A descriptor keeps what is left of a namespace whose last process has ended.
+pub(super) fn a_dying_namespace_takes_no_policy_and_ends_once() -> Outcome {
+    objects_are_gone()?;
+    let mut stream = Stream::begin()?;
+    let scout = Scout::send_into_new_namespace()?;
+    let ns = target(scout.namespace()?);
+    set(&ns, &[("vm.overcommit_memory", "1")])?;
+    let trace = File::open(format!("/proc/{}/ns/pid", scout.pid()?))?;
+    scout.recall()?;
+    let refused = ask("set", &ns, &[("vm.overcommit_memory", "2")])?;
+    expect_eq("a set then", refused.errno(), Some("ESRCH"))?;
+    let listed = listed(true)?;
+    expect(
+        !listed.contains(&ns),
+        format!("{listed:?}"),
+        "it not listed",
+    )?;
+
+    // Another one ends, and this one does not.
+    let other = Scout::send_into_new_namespace()?;
+    let other_ns = target(other.namespace()?);
+    other.recall()?;
+    let gone = format!("gone {ns} ");
+    let before = stream.until(&format!("gone {other_ns} "))?;
+    let is_gone = before.iter().any(|told| told.text.starts_with(&gone));
+    expect(!is_gone, format!("{before:?}"), "its end not told yet")?;
+    expect_eq("who holds the module: it and the stream", references()?, 2)?;
+    drop(trace);
+    let last = stream.until(&gone)?.pop().map(|told| told.text);
+    expect_eq("its end", last, Some(format!("gone {ns} policy=own")))?;
+    drop(stream);
     objects_are_gone()
 }
 
