@@ -21,6 +21,7 @@ pub(crate) const AREA: Area = Area {
         min_free_kbytes_of_the_admin_comes_back,
         may_change_its_own_settings_while_containers_run,
         has_its_new_word_at_the_next_fault_while_the_gate_is_open,
+        may_change_the_file_that_the_gate_is_behind,
         gets_no_huge_page_at_never_in_10000_faults,
         is_not_eligible_at_never,
         collapses_on_request_as_without_the_module,
@@ -116,6 +117,27 @@ fn has_its_new_word_at_the_next_fault_while_the_gate_is_open() -> Outcome {
     }
     let never_kb = huge_kb(&["map", "16", "huge", "touch"])?;
     expect_eq("never again: AnonHugePages", never_kb, 0)
+}
+
+fn may_change_the_file_that_the_gate_is_behind() -> Outcome {
+    let _madvise = Setting::put(THP, "madvise")?;
+    let container = contained()?;
+    for (word, has_huge) in [("always", true), ("never", false), ("inherit", false)] {
+        let _changed = Setting::put(THP_2M, word)?;
+        expect_eq("the word", chosen(&read(THP_2M)?), word)?;
+        let words = ["map", "16", "touch"];
+        let huge_kb = actor::on_host(&words)?.number("anon_huge_kb")?;
+        let what = format!("whether the host has huge pages at {word}");
+        expect_eq(&what, huge_kb > 0, has_huge)?;
+        let huge_kb = actor::inside(&container, &words)?.number("anon_huge_kb")?;
+        let what = format!("whether the container has, with the host at {word}");
+        expect_eq(&what, huge_kb > 0, true)?;
+    }
+    let _changed = Setting::put(THP_2M, "never")?;
+    container.stop()?;
+    device::ask("disarm", "", &[("force", "1")])?.accepted()?;
+    expect_eq("the word then", chosen(&read(THP_2M)?), "never")?;
+    Ok(module::unload()?)
 }
 
 pub(crate) fn gets_no_huge_page_at_never_in_10000_faults() -> Outcome {
