@@ -1,17 +1,18 @@
 //! Commit accounting: each container has the mode and the limit of its own.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use crate::actor::{self, Reading};
 use crate::area::{checks, Area, Module};
-use crate::container::{Container, Runtime};
+use crate::container::{wait_until, Container, Runtime};
 use crate::demo::commit;
 use crate::demo::place::Place;
 use crate::oci::Spec;
 use crate::pairs::Pairs;
-use crate::problem::{expect, expect_eq, Outcome, Problem};
+use crate::problem::{expect, expect_eq, Outcome};
 use crate::setting::{Setting, OVERCOMMIT};
 
 /// The area.
@@ -43,6 +44,15 @@ const LIMITED: Pairs<'static> = &[
     ("vm.overcommit_memory", "2"),
     ("vm.overcommit_kbytes", "98304"),
 ];
+
+/// The same limit where it does not count.
+const UNLIMITED: Pairs<'static> = &[
+    ("vm.overcommit_memory", "1"),
+    ("vm.overcommit_kbytes", "98304"),
+];
+
+/// How long a killed process may take to be gone.
+const END_LIMIT: Duration = Duration::from_secs(10);
 
 /// More than the guest has, by far.
 const HUGE_MIB: &str = "100000";
@@ -84,7 +94,7 @@ fn mode_2_refuses_above_its_limit_with_the_kernels_line() -> Outcome {
 
 fn mode_2_refuses_while_mode_1_grants_the_same() -> Outcome {
     let limited = contained("limited", LIMITED)?;
-    let generous = contained("generous", &[("vm.overcommit_memory", "1")])?;
+    let generous = contained("generous", UNLIMITED)?;
     commit::is_refused_while_it_is_granted(&limited, &generous)
 }
 
@@ -174,7 +184,7 @@ fn what_ended_processes_held_is_given_back() -> Outcome {
 fn a_lower_limit_refuses_only_new_mappings() -> Outcome {
     let words = actor::command(&["map", "64", "touch", "hold"]);
     let container = Container::start(Runtime::Crun, "holder", &words)?;
-    container.wait_for_log("eligible", std::time::Duration::from_secs(60))?;
+    container.wait_for_log("eligible", Duration::from_secs(60))?;
     container.set(&[
         ("vm.overcommit_memory", "2"),
         ("vm.overcommit_kbytes", "32768"),
@@ -264,59 +274,55 @@ fn meminfo_kb(container: &Container, name: &str) -> Result<u64> {
     crate::meminfo::kb(&text, name)
 }
 
-/// Returns by how much the host's Committed_AS grows with what `of` does, in MiB.
-fn growth_mib(of: impl FnOnce() -> Outcome) -> std::result::Result<i64, Problem> {
-    let sum_kb = || -> Result<i64> {
-        let text = fs::read_to_string("/proc/meminfo")?;
-        Ok(crate::meminfo::kb(&text, "Committed_AS")? as i64)
-    };
-    let before = sum_kb()?;
-    of()?;
-    Ok((sum_kb()? - before) >> 10)
+/// Returns the host's Committed_AS in MiB.
+fn hosts_sum_mib() -> Result<i64> {
+    let text = fs::read_to_string("/proc/meminfo")?;
+    Ok((crate::meminfo::kb(&text, "Committed_AS")? >> 10) as i64)
 }
 
 fn the_hosts_sum_has_what_containers_map_and_nothing_refused() -> Outcome {
     /// Others come and go meanwhile.
     const ABOUT_MIB: i64 = 64;
+    let is_about = |sum: i64, expected: i64| (sum - expected).abs() < ABOUT_MIB;
     let limited = contained("limited", LIMITED)?;
-    let refused = growth_mib(|| {
-        let refused = actor::inside(&limited, &["map", "1000"])?;
-        is("its mapping", &refused, "ENOMEM")
-    })?;
-    expect(
-        refused.abs() < ABOUT_MIB,
-        format!("{refused} MiB more after a refusal of 1000 MiB"),
-        "about as much",
-    )?;
     let generous = contained("generous", &[("vm.overcommit_memory", "1")])?;
-    let mut held = None;
-    let mapped = growth_mib(|| {
-        held = Some(Place::In(&generous).hold(&["map", "1000", "hold"], "map=")?);
-        Ok(())
-    })?;
-    let seen = format!("{mapped} MiB more with a mapping of 1000 MiB");
-    expect((mapped - 1000).abs() < ABOUT_MIB, seen, "about 1000")?;
-    let ended = growth_mib(|| {
-        drop(held.take());
-        Ok(())
-    })?;
-    let seen = format!("{} MiB less after it ended", -ended);
-    expect((ended + 1000).abs() < ABOUT_MIB, seen, "about 1000")
+    let before = hosts_sum_mib()?;
+    let refused = actor::inside(&limited, &["map", "1000"])?;
+    is("its mapping", &refused, "ENOMEM")?;
+    let after = hosts_sum_mib()?;
+    let seen = format!("{before} -> {after} MiB with a refusal of 1000 MiB");
+    expect(is_about(after, before), seen, "about the same")?;
+
+    let holder = Place::In(&generous).hold(&["map", "1000", "hold"], "map=")?;
+    let during = hosts_sum_mib()?;
+    let seen = format!("{before} -> {during} MiB with a mapping of 1000 MiB");
+    expect(is_about(during, before + 1000), seen, "about 1000 more")?;
+    drop(holder);
+    let has_fallen = || hosts_sum_mib().is_ok_and(|sum| is_about(sum, before));
+    let fallen = wait_until(END_LIMIT, has_fallen);
+    let seen = format!("{during} -> {} MiB after it ended", hosts_sum_mib()?);
+    expect(fallen, seen, format!("about {before}"))
 }
 
 fn what_is_held_falls_when_processes_end() -> Outcome {
+    const MAPPED: u64 = 48 << 20;
     let container = contained("limited", LIMITED)?;
     let before = container.stat("held")?;
     let holder = Place::In(&container).hold(&["map", "48", "hold"], "map=")?;
     let during = container.stat("held")?;
     let seen = format!("held {before} -> {during} with a mapping of 48 MiB");
-    expect(during >= before + (48 << 20), seen, "48 MiB more")?;
+    expect(during >= before + MAPPED, seen, "48 MiB more")?;
     drop(holder);
-    // What is shown may be 100 ms old.
-    std::thread::sleep(std::time::Duration::from_millis(200));
-    let after = container.stat("held")?;
-    let seen = format!("held {during} -> {after} after it ended");
-    expect(after + (48 << 20) <= during, seen, "48 MiB less")?;
+    let has_fallen = || {
+        let held = container.stat("held");
+        held.is_ok_and(|held| held + MAPPED <= during)
+    };
+    let fallen = wait_until(END_LIMIT, has_fallen);
+    let seen = format!(
+        "held {during} -> {} after it ended",
+        container.stat("held")?
+    );
+    expect(fallen, seen, "48 MiB less")?;
     let maximum = container.stat("maxheld")?;
     let seen = format!("maxheld {maximum}, held was {during}");
     expect(maximum >= during, seen, "as much")
