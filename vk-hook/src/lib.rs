@@ -5,6 +5,7 @@
 mod backend;
 mod error;
 mod group;
+pub mod insn;
 
 pub use backend::{Backend, HookId, Sleeper, State};
 pub use error::{ArmError, DisarmError};
