@@ -39,8 +39,8 @@ pub const MAX_LEN: usize = 15;
 #[inline]
 pub const fn decode(code: &[u8]) -> Result<Insn<'_>, DecodeError> {
     let shape = match code.first_chunk() {
-        Some(window) => shape(window),
-        None => shape(&padded(code)),
+        Some(window) => walk(window),
+        None => walk_padded(code),
     };
     let len = shape.len();
     if !shape.is_insn() || len > MAX_LEN {
@@ -52,25 +52,22 @@ pub const fn decode(code: &[u8]) -> Result<Insn<'_>, DecodeError> {
     }
 }
 
-#[inline(never)]
-const fn shape(window: &[u8; 16]) -> Shape {
-    walk(window)
-}
-
-/// Returns a window with zeroes behind `code`, which is shorter.
+/// Walks through a window with zeroes behind `code`, which is shorter.
 #[cold]
-const fn padded(code: &[u8]) -> [u8; 16] {
+#[inline(never)]
+const fn walk_padded(code: &[u8]) -> Shape {
     let mut window = [0; 16];
     let mut at = 0;
     while at < code.len() && at < window.len() {
         window[at] = code[at];
         at += 1;
     }
-    window
+    walk(&window)
 }
 
 /// Says why there is no instruction in the first `available` bytes.
 #[cold]
+#[inline(never)]
 const fn error(shape: Shape, available: usize) -> DecodeError {
     let at = shape.len();
     // What a byte behind the end would say is not known.

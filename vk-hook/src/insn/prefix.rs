@@ -2,7 +2,7 @@
 
 use super::one_byte::ONE_BYTE;
 
-/// Prefixes, as far as lengths and opcodes depend on them.
+/// Prefixes, as far as lengths and opcodes depend on them, and how many bytes are behind us.
 ///
 /// | bits | content |
 /// |---|---|
@@ -12,6 +12,9 @@ use super::one_byte::ONE_BYTE;
 /// | 3..5 | 2 for `F3`, 3 for `F2`: the last of them |
 /// | 5 | `F0` |
 /// | 6 | REX |
+/// | 8..13 | the offset of the next byte |
+///
+/// One word, so that it stays in a register.
 #[derive(Clone, Copy)]
 pub(super) struct Prefixes(u32);
 
@@ -22,19 +25,24 @@ const REPEAT_SHIFT: u32 = 3;
 const REPEAT: u32 = 3 << REPEAT_SHIFT;
 const LOCK: u32 = 1 << 5;
 const REX: u32 = 1 << 6;
+const AT_SHIFT: u32 = 8;
 
 impl Prefixes {
     pub(super) const NONE: Self = Self(0);
 
-    /// A REX prefix right before the opcode.
+    /// One REX prefix.
     pub(super) const fn rex(rex: u8) -> Self {
-        Self(REX | (rex >> 2 & 2) as u32)
+        Self(1 << AT_SHIFT | Self::rex_bits(rex))
     }
 
-    /// Reads the prefixes in front of an instruction, and says how many bytes they are.
+    const fn rex_bits(rex: u8) -> u32 {
+        REX | (rex >> 2 & 2) as u32
+    }
+
+    /// Reads the prefixes in front of an instruction.
     ///
     /// REX counts only right before the opcode: manual, volume 2, 2.2.1.
-    pub(super) const fn read(mut code: u128) -> (Self, u32) {
+    pub(super) const fn read(mut code: u128) -> Self {
         let mut prefixes = Self::NONE;
         let mut len = 0;
         while len < super::MAX_LEN as u32 {
@@ -44,14 +52,24 @@ impl Prefixes {
                 break;
             }
             prefixes = if attr.is_rex() {
-                Self(prefixes.0 & !(REX | W) | Self::rex(byte).0)
+                Self(prefixes.0 & !(REX | W) | Self::rex_bits(byte))
             } else {
                 prefixes.with(byte)
             };
             code >>= 8;
             len += 1;
         }
-        (prefixes, len)
+        prefixes.skip(len)
+    }
+
+    /// The offset of the next byte, below 32.
+    pub(super) const fn at(self) -> u32 {
+        self.0 >> AT_SHIFT
+    }
+
+    /// The same, so many bytes on.
+    pub(super) const fn skip(self, bytes: u32) -> Self {
+        Self(self.0.wrapping_add(bytes << AT_SHIFT))
     }
 
     const fn with(self, byte: u8) -> Self {
@@ -74,7 +92,7 @@ impl Prefixes {
     /// The same, with what VEX, EVEX and XOP say in the byte of W and pp.
     pub(super) const fn with_vector(self, byte: u8) -> Self {
         let operand = (byte & 3 == 1) as u32 * OPERAND;
-        Self(self.0 & ADDRESS | operand | (byte >> 6 & 2) as u32)
+        Self(self.0 & !7 | self.0 & ADDRESS | operand | (byte >> 6 & 2) as u32)
     }
 
     /// Whether VEX, EVEX and XOP raise #UD behind them.
@@ -103,13 +121,17 @@ impl Prefixes {
 
     /// The length of an immediate of this kind, below 8.
     pub(super) const fn imm_len(self, kind: usize) -> u32 {
+        // Most lengths need no table, and the next instruction is looked for without waiting for it.
+        if kind <= 4 {
+            return kind as u32;
+        }
         IMM_LENGTHS[(kind & 7) << 3 | self.sizes() as usize] as u32
     }
 }
 
 /// The lengths of immediates, by kind and sizes: manual, volume 2, 2.2.1.5 and table 3-4.
 #[rustfmt::skip]
-static IMM_LENGTHS: [u8; 64] = [
+const IMM_LENGTHS: &[u8; 64] = &[
 //  none 66  W  W66  67 67,66 67,W 67,W66
     0,   0,  0,  0,   0,  0,   0,  0, // none
     1,   1,  1,  1,   1,  1,   1,  1, // Ib

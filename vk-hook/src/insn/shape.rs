@@ -1,7 +1,7 @@
 //! Where the parts of an instruction are, in one word.
 
 use super::attr::Attr;
-use super::modrm::Form;
+use super::modrm::{self, Form};
 use super::prefix::Prefixes;
 use super::{Encoding, Flow, Map};
 
@@ -43,16 +43,16 @@ impl Shape {
         Self(UNKNOWN | at as u64)
     }
 
-    /// An instruction whose opcode is the first byte of `code` and stands at `at`, below 16.
+    /// An instruction whose opcode is the first byte of `code`, behind `prefixes`.
     #[inline(always)]
     pub(super) const fn new(
         code: u64,
-        at: u32,
         attr: Attr,
         prefixes: Prefixes,
         (encoding, map): (Encoding, Map),
         form: Form,
     ) -> Self {
+        let at = prefixes.at();
         let imm_len = prefixes.imm_len(attr.imm_kind());
         let head = (at as u64) << 8
             | (imm_len as u64) << 16
@@ -66,14 +66,18 @@ impl Shape {
             return Self(head | end.wrapping_add(1) as u64);
         }
         let modrm = (code >> 8) as u8;
-        let disp_len = form.disp_len(modrm, (code >> 16) as u8);
+        // Two registers: half of all operands, and the length waits for no table.
+        if modrm >= 0xc0 {
+            return Self(head | end.wrapping_add(2) as u64 | 1 << 31 | (modrm as u64) << 40);
+        }
+        let more = modrm::sib_disp_len(code);
         let len = end
             .wrapping_add(2)
-            .wrapping_add(form.sib_len())
-            .wrapping_add(disp_len);
+            .wrapping_add(form.len())
+            .wrapping_add(more);
         Self(
             head | len as u64
-                | (disp_len as u64) << 12
+                | ((form.disp_len() | more) as u64) << 12
                 | 1 << 31
                 | (modrm as u64) << 40
                 | (form.sib_len() as u64) << 48

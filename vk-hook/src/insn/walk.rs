@@ -8,19 +8,23 @@ use super::shape::{self, Shape};
 use super::two_byte::TWO_BYTE;
 use super::{group, vector, Encoding, Flow, Map};
 
-/// What is ahead: the bytes from `at` on, the next one lowest.
+/// What is ahead: the bytes behind the prefixes and escapes, the next one lowest.
 ///
 /// After all prefixes no more than seven bytes are looked at: EVEX, opcode, `ModRM`, SIB.
 #[derive(Clone, Copy)]
 struct Ahead {
     code: u64,
-    at: u32,
     prefixes: Prefixes,
 }
 
 impl Ahead {
     const fn byte(self) -> u8 {
         self.code as u8
+    }
+
+    /// The offset of the next byte.
+    const fn at(self) -> u32 {
+        self.prefixes.at()
     }
 
     const fn second(self) -> u8 {
@@ -34,8 +38,7 @@ impl Ahead {
     const fn skip(self, bytes: u32) -> Self {
         Self {
             code: self.code >> ((bytes << 3) & 63),
-            at: self.at.wrapping_add(bytes),
-            prefixes: self.prefixes,
+            prefixes: self.prefixes.skip(bytes),
         }
     }
 }
@@ -49,21 +52,38 @@ pub(super) const fn walk(window: &[u8; 16]) -> Shape {
     let all = u128::from_le_bytes(*window);
     let mut ahead = Ahead {
         code: all as u64,
-        at: 0,
         prefixes: Prefixes::NONE,
     };
-    let mut attr = ONE_BYTE[ahead.byte() as usize];
-    if attr.is_prefix() {
-        let next = ONE_BYTE[ahead.second() as usize];
-        if attr.is_rex() && !next.is_prefix() {
-            ahead.prefixes = Prefixes::rex(ahead.byte());
-            ahead = ahead.skip(1);
-            attr = next;
-        } else {
-            ahead = behind_prefixes(all);
-            attr = ONE_BYTE[ahead.byte() as usize];
-        }
+    // The usual case, no prefix or REX alone, is found without a table: whoever is wrong about the
+    // branch knows it early.
+    if ahead.code & 0xf0 == 0x40 {
+        ahead = Ahead {
+            code: ahead.code >> 8,
+            prefixes: Prefixes::rex(ahead.byte()),
+        };
     }
+    let attr = ONE_BYTE[ahead.byte() as usize];
+    if attr.is_opcode() {
+        return finish(ahead, attr, (Encoding::Legacy, Map::OneByte));
+    }
+    if ahead.byte() == 0x0f {
+        return two_byte(ahead.skip(1), all);
+    }
+    behind_prefixes(ahead, attr, all)
+}
+
+/// What begins with other prefixes than one REX, or is no opcode of one or two bytes.
+#[inline(never)]
+const fn behind_prefixes(ahead: Ahead, attr: Attr, all: u128) -> Shape {
+    if !attr.is_prefix() {
+        return rare(ahead, attr);
+    }
+    let prefixes = Prefixes::read(all);
+    let ahead = Ahead {
+        code: (all >> ((prefixes.at() << 3) & 127)) as u64,
+        prefixes,
+    };
+    let attr = ONE_BYTE[ahead.byte() as usize];
     if attr.is_opcode() {
         return finish(ahead, attr, (Encoding::Legacy, Map::OneByte));
     }
@@ -73,23 +93,13 @@ pub(super) const fn walk(window: &[u8; 16]) -> Shape {
     rare(ahead, attr)
 }
 
-#[inline(never)]
-const fn behind_prefixes(all: u128) -> Ahead {
-    let (prefixes, len) = Prefixes::read(all);
-    Ahead {
-        code: (all >> ((len << 3) & 127)) as u64,
-        at: len,
-        prefixes,
-    }
-}
-
 /// An opcode behind `0F`.
 #[inline(always)]
 const fn two_byte(ahead: Ahead, all: u128) -> Shape {
     let attr = TWO_BYTE[ahead.byte() as usize];
     let place = (Encoding::Legacy, Map::Map0f);
     if !attr.allows(ahead.prefixes.mandatory()) {
-        return Shape::unknown(ahead.at);
+        return Shape::unknown(ahead.at());
     }
     if attr.is_opcode() {
         return finish(ahead, attr, place);
@@ -104,14 +114,7 @@ const fn two_byte_rare(ahead: Ahead, attr: Attr, all: u128) -> Shape {
         // mov to and from control and debug registers ignores mod: manual, volume 2, "MOV".
         0x20..=0x23 => {
             let place = (Encoding::Legacy, Map::Map0f);
-            Shape::new(
-                ahead.code,
-                ahead.at,
-                attr,
-                ahead.prefixes,
-                place,
-                Form::REGISTER,
-            )
+            Shape::new(ahead.code, attr, ahead.prefixes, place, Form::REGISTER)
         }
         0x38 => vector(
             ahead.skip(1),
@@ -148,7 +151,7 @@ const fn rare(ahead: Ahead, attr: Attr) -> Shape {
         return grouped(ahead, attr, (Encoding::Legacy, Map::OneByte));
     }
     if !attr.is_escape() {
-        return Shape::invalid(ahead.at);
+        return Shape::invalid(ahead.at());
     }
     match byte {
         0xd5 => rex2(ahead),
@@ -158,7 +161,7 @@ const fn rare(ahead: Ahead, attr: Attr) -> Shape {
             Attr::MODRM.grouped(),
             (Encoding::Legacy, Map::OneByte),
         ),
-        _ if ahead.prefixes.refuse_vector() => Shape::invalid(ahead.at),
+        _ if ahead.prefixes.refuse_vector() => Shape::invalid(ahead.at()),
         0xc5 => vex2(ahead),
         0xc4 => vex3(ahead),
         0x62 => evex(ahead),
@@ -171,24 +174,24 @@ const fn rex2(ahead: Ahead) -> Shape {
     let payload = ahead.second();
     let opcode = ahead.third();
     if ahead.prefixes.has_rex() {
-        return Shape::invalid(ahead.at);
+        return Shape::invalid(ahead.at());
     }
     let mut behind = ahead.skip(2);
-    behind.prefixes = ahead.prefixes.with_rex2(payload);
+    behind.prefixes = behind.prefixes.with_rex2(payload);
     let map = payload >> 7;
     if map == 0 && opcode == 0xa1 {
         return jmpabs(behind);
     }
     let refused = REFUSED_BY_REX2[(map & 1) as usize] >> (opcode >> 4) & 1 != 0;
     if refused {
-        return Shape::invalid(behind.at);
+        return Shape::invalid(behind.at());
     }
     if map == 0 {
         return rex2_opcode(behind, ONE_BYTE[opcode as usize], Map::OneByte);
     }
     let attr = TWO_BYTE[opcode as usize];
     if !attr.allows(behind.prefixes.mandatory()) {
-        return Shape::unknown(behind.at);
+        return Shape::unknown(behind.at());
     }
     rex2_opcode(behind, attr, Map::Map0f)
 }
@@ -203,11 +206,11 @@ const fn rex2_opcode(ahead: Ahead, attr: Attr, map: Map) -> Shape {
             } else {
                 Form::REGISTER
             };
-            Shape::new(ahead.code, ahead.at, attr, ahead.prefixes, place, form)
+            Shape::new(ahead.code, attr, ahead.prefixes, place, form)
         }
         _ if attr.is_opcode() => finish(ahead, attr, place),
         _ if attr.is_group() => grouped(ahead, attr, place),
-        _ => Shape::invalid(ahead.at),
+        _ => Shape::invalid(ahead.at()),
     }
 }
 
@@ -228,7 +231,7 @@ const fn vex2(ahead: Ahead) -> Shape {
     let mut behind = ahead.skip(2);
     // Bit 7 is R here, not W.
     let byte = ahead.second() & 0x7f;
-    behind.prefixes = ahead.prefixes.with_vector(byte);
+    behind.prefixes = behind.prefixes.with_vector(byte);
     vector(behind, Encoding::Vex, Map::Map0f, (byte & 3) as u32)
 }
 
@@ -236,10 +239,10 @@ const fn vex2(ahead: Ahead) -> Shape {
 const fn vex3(ahead: Ahead) -> Shape {
     let number = ahead.second() & 0x1f;
     if number == 0 || number > 7 {
-        return Shape::unknown(ahead.at.wrapping_add(1));
+        return Shape::unknown(ahead.at().wrapping_add(1));
     }
     let mut behind = ahead.skip(3);
-    behind.prefixes = ahead.prefixes.with_vector(ahead.third());
+    behind.prefixes = behind.prefixes.with_vector(ahead.third());
     let prefix = (ahead.third() & 3) as u32;
     vector(behind, Encoding::Vex, shape::map(number), prefix)
 }
@@ -248,10 +251,10 @@ const fn vex3(ahead: Ahead) -> Shape {
 const fn evex(ahead: Ahead) -> Shape {
     let number = ahead.second() & 7;
     if number == 0 {
-        return Shape::unknown(ahead.at.wrapping_add(1));
+        return Shape::unknown(ahead.at().wrapping_add(1));
     }
     let mut behind = ahead.skip(4);
-    behind.prefixes = ahead.prefixes.with_vector(ahead.third());
+    behind.prefixes = behind.prefixes.with_vector(ahead.third());
     let prefix = (ahead.third() & 3) as u32;
     vector(behind, Encoding::Evex, shape::map(number), prefix)
 }
@@ -262,10 +265,10 @@ const fn xop(ahead: Ahead) -> Shape {
         8 => Map::Xop8,
         9 => Map::Xop9,
         10 => Map::XopA,
-        _ => return Shape::unknown(ahead.at.wrapping_add(1)),
+        _ => return Shape::unknown(ahead.at().wrapping_add(1)),
     };
     let mut behind = ahead.skip(3);
-    behind.prefixes = ahead.prefixes.with_vector(ahead.third());
+    behind.prefixes = behind.prefixes.with_vector(ahead.third());
     vector(behind, Encoding::Xop, map, (ahead.third() & 3) as u32)
 }
 
@@ -273,7 +276,7 @@ const fn xop(ahead: Ahead) -> Shape {
 const fn vector(ahead: Ahead, encoding: Encoding, map: Map, prefix: u32) -> Shape {
     let attr = vector::attr(encoding, map, ahead.byte(), prefix);
     if attr.is_unknown() {
-        return Shape::unknown(ahead.at);
+        return Shape::unknown(ahead.at());
     }
     if attr.is_group() {
         return grouped(ahead, attr, (encoding, map));
@@ -286,7 +289,7 @@ const fn grouped(ahead: Ahead, attr: Attr, place: (Encoding, Map)) -> Shape {
     let prefix = ahead.prefixes.mandatory();
     let attr = group::attr(place.1, ahead.byte(), ahead.second(), prefix, attr);
     if attr.is_unknown() {
-        return Shape::unknown(ahead.at.wrapping_add(1));
+        return Shape::unknown(ahead.at().wrapping_add(1));
     }
     finish(ahead, attr, place)
 }
@@ -294,5 +297,5 @@ const fn grouped(ahead: Ahead, attr: Attr, place: (Encoding, Map)) -> Shape {
 #[inline(always)]
 const fn finish(ahead: Ahead, attr: Attr, place: (Encoding, Map)) -> Shape {
     let form = Form::of(ahead.second());
-    Shape::new(ahead.code, ahead.at, attr, ahead.prefixes, place, form)
+    Shape::new(ahead.code, attr, ahead.prefixes, place, form)
 }
