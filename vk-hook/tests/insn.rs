@@ -343,7 +343,7 @@ fn tells_the_three_refusals_apart() {
         let evex = [prefix, 0x62, 0xf1, 0x74, 0x48, 0x58, 0xc0];
         assert_eq!(length(&evex), Err(DecodeError::Invalid { at: 1 }));
         let xop = [prefix, 0x8f, 0xe9, 0x78, 0xc1, 0xc1];
-        assert_eq!(length(&xop), Err(DecodeError::Invalid { at: 1 }));
+        assert_eq!(length(&xop), Err(DecodeError::Invalid { at: 2 }));
     }
     // An opcode, a group's ModRM, a map, an opcode of a map.
     assert_eq!(length(&[0x0f, 0x24]), Err(DecodeError::Unknown { at: 1 }));

@@ -183,8 +183,10 @@ const fn system(modrm: u8, prefix: u32) -> Attr {
     let allowed = SYSTEM[reg as usize][rm as usize] >> (prefix & 3) & 1 != 0;
     match (modrm, prefix) {
         (0xc0.., _) if !allowed => Attr::UNKNOWN,
-        // eretu, erets, uiret.
-        (0xca, 2 | 3) | (0xec, 2) => Attr::MODRM.with_flow(Flow::Return),
+        // eretu, erets, uiret, seamret.
+        (0xca, 2 | 3) | (0xec, 2) | (0xcd, 1) => Attr::MODRM.with_flow(Flow::Return),
+        // skinit goes on in the loader that RAX points to.
+        (0xde, _) => Attr::MODRM.with_flow(Flow::IndirectJump),
         _ => only(&GROUP_7, modrm, prefix, Attr::MODRM),
     }
 }

@@ -161,6 +161,8 @@ const fn rare(ahead: Ahead, attr: Attr) -> Shape {
             Attr::MODRM.grouped(),
             (Encoding::Legacy, Map::OneByte),
         ),
+        // Whether it is XOP, the second byte said.
+        0x8f if ahead.prefixes.refuse_vector() => Shape::invalid(ahead.at().wrapping_add(1)),
         _ if ahead.prefixes.refuse_vector() => Shape::invalid(ahead.at()),
         0xc5 => vex2(ahead),
         0xc4 => vex3(ahead),

@@ -1,0 +1,150 @@
+//! Generated, random and mutated bytes.
+
+use crate::explain::Forms;
+use crate::oracle::{iced, is_same_flow, Parts};
+use vk_hook::insn::{decode, DecodeError, Map, MAX_LEN};
+
+/// xorshift64*: the same bytes in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        self.next() as usize % end
+    }
+
+    fn code(&mut self) -> [u8; MAX_LEN] {
+        let (low, high) = (self.next().to_le_bytes(), self.next().to_le_bytes());
+        std::array::from_fn(|at| if at < 8 { low[at] } else { high[at - 8] })
+    }
+}
+
+/// Compares one input; says what is wrong, if something is.
+fn compare(code: &[u8], forms: &mut Forms) -> Result<(), String> {
+    let ours = decode(code);
+    match (&ours, iced(code)) {
+        (Ok(insn), Some((instruction, offsets))) => {
+            // mov to and from control and debug registers ignores mod: volume 2, "MOV". iced reads
+            // a displacement that is not there.
+            if insn.map() == Map::Map0f && matches!(insn.opcode(), 0x20..=0x23) {
+                return Ok(());
+            }
+            if insn.len() != instruction.len() {
+                return Err(format!("length: iced {}", instruction.len()));
+            }
+            let (parts, theirs) = (Parts::ours(insn), Parts::iced(&instruction, &offsets));
+            if parts != theirs {
+                return Err(format!("{parts:?}: iced {theirs:?}"));
+            }
+            if !is_same_flow(insn.flow(), &instruction) {
+                return Err(format!("flow: iced {:?}", instruction.flow_control()));
+            }
+            Ok(())
+        }
+        (Ok(insn), None) => match forms.explain(insn) {
+            Some(_) => Ok(()),
+            None => Err("iced knows no such opcode".to_owned()),
+        },
+        (Err(_), Some((instruction, _))) => Err(format!("iced has {}", instruction.len())),
+        (Err(_), None) => Ok(()),
+    }
+}
+
+fn run(code: &[u8], forms: &mut Forms) {
+    if let Err(why) = compare(code, forms) {
+        panic!("{code:02x?}: {:?}, {why}", decode(code));
+    }
+}
+
+#[test]
+fn agrees_on_random_bytes() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut forms = Forms::default();
+    for _ in 0..500_000 {
+        run(&random.code(), &mut forms);
+    }
+}
+
+#[test]
+fn agrees_behind_each_escape() {
+    const ESCAPES: [&[u8]; 7] = [
+        &[0x0f],
+        &[0x0f, 0x38],
+        &[0x0f, 0x3a],
+        &[0xc5],
+        &[0xc4],
+        &[0x62],
+        &[0x8f],
+    ];
+    let mut random = Random(0xd1b5_4a32_d192_ed03);
+    let mut forms = Forms::default();
+    for escape in ESCAPES {
+        for _ in 0..80_000 {
+            let mut code = random.code();
+            let prefixes = random.below(3);
+            for byte in &mut code[..prefixes] {
+                *byte = [0x66, 0xf2, 0xf3, 0x48, 0x2e, 0x67][random.below(6)];
+            }
+            code[prefixes..prefixes + escape.len()].copy_from_slice(escape);
+            run(&code, &mut forms);
+        }
+    }
+}
+
+#[test]
+fn agrees_on_mutated_instructions() {
+    // What compilers emit, one of each kind.
+    const SEEDS: [&[u8]; 8] = [
+        &[0x48, 0x8b, 0x84, 0x24, 0x10, 0x00, 0x00, 0x00],
+        &[0x66, 0x2e, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+        &[0xc7, 0x05, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00],
+        &[0xf2, 0x0f, 0x10, 0x05, 0x00, 0x00, 0x00, 0x00],
+        &[0x66, 0x0f, 0x3a, 0x0f, 0xc1, 0x08],
+        &[0xc4, 0xe2, 0x7d, 0x58, 0x05, 0x00, 0x00, 0x00, 0x00],
+        &[0x62, 0xf1, 0x7c, 0x48, 0x28, 0x44, 0x24, 0x01],
+        &[0xf0, 0x48, 0x0f, 0xb1, 0x0d, 0x00, 0x00, 0x00, 0x00],
+    ];
+    let mut random = Random(0xaf25_1af3_b0f0_25b5);
+    let mut forms = Forms::default();
+    for _ in 0..400_000 {
+        let mut code = [0; MAX_LEN];
+        let seed = SEEDS[random.below(SEEDS.len())];
+        code[..seed.len()].copy_from_slice(seed);
+        for _ in 0..1 + random.below(3) {
+            let at = random.below(seed.len());
+            code[at] ^= 1 << random.below(8);
+        }
+        run(&code, &mut forms);
+    }
+}
+
+/// A shorter slice gives the same answer, or says that it is too short; and what it does not show
+/// changes nothing.
+#[test]
+fn judges_by_the_slice_alone() {
+    let mut random = Random(0x6a09_e667_f3bc_c909);
+    for _ in 0..100_000 {
+        let code = random.code();
+        let whole = decode(&code);
+        let need = match whole {
+            Ok(insn) => insn.len(),
+            Err(DecodeError::Invalid { at } | DecodeError::Unknown { at }) => at + 1,
+            Err(_) => MAX_LEN,
+        };
+        for end in 0..=MAX_LEN {
+            let answer = decode(&code[..end]);
+            let wanted = if end < need {
+                Err(DecodeError::Truncated)
+            } else {
+                whole
+            };
+            assert_eq!(answer, wanted, "{code:02x?}, {end} bytes of it");
+        }
+    }
+}
