@@ -117,7 +117,7 @@ fn knows_apx() {
         &[0xd5, 0x90, 0xaf, 0xc0],
         // jmpabs.
         &[0xd5, 0x00, 0xa1, 1, 2, 3, 4, 5, 6, 7, 8],
-        &[0x67, 0x66, 0xd5, 0x00, 0xa1, 1, 2, 3, 4, 5, 6, 7, 8],
+        &[0x64, 0xd5, 0x00, 0xa1, 1, 2, 3, 4, 5, 6, 7, 8],
     ]);
     let jmpabs = [0xd5, 0x00, 0xa1, 1, 2, 3, 4, 5, 6, 7, 8];
     assert_eq!(insn(&jmpabs).flow(), Flow::JumpAbsolute);
@@ -138,6 +138,11 @@ fn refuses_what_rex2_refuses() {
         assert_eq!(length(&[0xd5, 0x80, opcode]), invalid(2), "{opcode:02x}");
     }
     assert_eq!(length(&[0x48, 0xd5, 0x00, 0x89, 0xc0]), invalid(1));
+    // jmpabs behind any prefix but a segment, or with W.
+    for prefix in [0x66, 0x67, 0xf0, 0xf2, 0xf3] {
+        assert_eq!(length(&[prefix, 0xd5, 0x00, 0xa1]), invalid(3));
+    }
+    assert_eq!(length(&[0xd5, 0x08, 0xa1]), invalid(2));
 }
 
 #[test]

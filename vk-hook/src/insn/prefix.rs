@@ -100,6 +100,11 @@ impl Prefixes {
         self.0 & (OPERAND | REPEAT | LOCK | REX) != 0
     }
 
+    /// Whether `jmpabs` raises #UD behind them: any but a segment, and W of REX2.
+    pub(super) const fn refuse_jmpabs(self) -> bool {
+        self.0 & (OPERAND | W | ADDRESS | REPEAT | LOCK) != 0
+    }
+
     pub(super) const fn has_rex(self) -> bool {
         self.0 & REX != 0
     }

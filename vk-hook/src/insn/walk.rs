@@ -216,16 +216,13 @@ const fn rex2_opcode(ahead: Ahead, attr: Attr, map: Map) -> Shape {
     }
 }
 
-/// `jmpabs`: an address of eight bytes, whatever the sizes.
+/// `jmpabs`: an address of eight bytes.
 const fn jmpabs(ahead: Ahead) -> Shape {
-    const REX2_W: u8 = 1 << 3;
-    let attr = Attr::imm(Imm::V).with_flow(Flow::JumpAbsolute);
-    let prefixes = ahead.prefixes.with_rex2(REX2_W);
-    finish(
-        Ahead { prefixes, ..ahead },
-        attr,
-        (Encoding::Rex2, Map::OneByte),
-    )
+    const ADDRESS: Attr = Attr::imm(Imm::Offset).with_flow(Flow::JumpAbsolute);
+    if ahead.prefixes.refuse_jmpabs() {
+        return Shape::invalid(ahead.at());
+    }
+    finish(ahead, ADDRESS, (Encoding::Rex2, Map::OneByte))
 }
 
 /// VEX of two bytes: manual, volume 2, 2.3.5.

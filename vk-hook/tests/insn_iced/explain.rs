@@ -1,6 +1,6 @@
 //! Every disagreement with iced-x86, by the decoder that is wrong and the manual that says so.
 
-use crate::oracle::is_known;
+use super::oracle::is_known;
 use std::collections::HashMap;
 use vk_hook::insn::{Encoding, Insn, Map};
 
@@ -15,17 +15,18 @@ pub(crate) struct Newer {
     opcodes: &'static [(u8, u8)],
 }
 
-const APX: &str = "APX specification, EVEX of map 4 and promoted VEX instructions";
-const AVX10: &str = "AVX10.2 specification";
-const AMX: &str = "instruction set extensions reference, AMX: AVX512, FP8, MOVRS, TF32, TRANSPOSE";
-const ACE: &str = "ACE specification, version 1";
-const MSR: &str = "instruction set extensions reference, MSR_IMM and USER_MSR";
+const APX: &str = "iced: APX specification, EVEX of map 4 and promoted VEX instructions";
+const AVX10: &str = "iced: AVX10.2 specification";
+const AMX: &str =
+    "iced: instruction set extensions reference, AMX: AVX512, FP8, MOVRS, TF32, TRANSPOSE";
+const ACE: &str = "iced: ACE specification, version 1";
+const MSR: &str = "iced: instruction set extensions reference, MSR_IMM and USER_MSR";
 
 /// The newer instructions.
 #[rustfmt::skip]
 pub(crate) const NEWER: &[Newer] = &[
-    Newer { reason: "volume 2, UDB", encoding: Encoding::Legacy, map: Map::OneByte, opcodes: &[(0xd6, 15)] },
-    Newer { reason: "instruction set extensions reference, MOVRS", encoding: Encoding::Legacy, map: Map::Map0f38, opcodes: &[(0x8a, 3), (0x8b, 3)] },
+    Newer { reason: "iced: volume 2, UDB", encoding: Encoding::Legacy, map: Map::OneByte, opcodes: &[(0xd6, 15)] },
+    Newer { reason: "iced: instruction set extensions reference, MOVRS", encoding: Encoding::Legacy, map: Map::Map0f38, opcodes: &[(0x8a, 3), (0x8b, 3)] },
     Newer { reason: MSR, encoding: Encoding::Vex, map: Map::Map7, opcodes: &[(0xf6, 12), (0xf8, 12)] },
     Newer { reason: MSR, encoding: Encoding::Evex, map: Map::Map7, opcodes: &[(0xf6, 12), (0xf8, 12)] },
     Newer { reason: AMX, encoding: Encoding::Vex, map: Map::Map0f38, opcodes: &[
@@ -104,7 +105,7 @@ impl Forms {
             return Some(reason);
         }
         self.is_known(encoding, map, opcode, prefix)
-            .then_some("an operand: volume 2, the instruction's own page")
+            .then_some("ours: an operand is not judged: volume 2, the instruction's own page")
     }
 
     /// Whether iced knows a form of this opcode.

@@ -1,5 +1,6 @@
 //! The decoder against iced-x86, with every disagreement explained.
 
+mod compare;
 mod explain;
 
 mod opcodes;

@@ -1,8 +1,8 @@
 //! Generated, random and mutated bytes.
 
+use crate::compare::compare;
 use crate::explain::Forms;
-use crate::oracle::{iced, is_same_flow, Parts};
-use vk_hook::insn::{decode, DecodeError, Map, MAX_LEN};
+use vk_hook::insn::{decode, DecodeError, MAX_LEN};
 
 /// xorshift64*: the same bytes in every run.
 struct Random(u64);
@@ -22,37 +22,6 @@ impl Random {
     fn code(&mut self) -> [u8; MAX_LEN] {
         let (low, high) = (self.next().to_le_bytes(), self.next().to_le_bytes());
         std::array::from_fn(|at| if at < 8 { low[at] } else { high[at - 8] })
-    }
-}
-
-/// Compares one input; says what is wrong, if something is.
-fn compare(code: &[u8], forms: &mut Forms) -> Result<(), String> {
-    let ours = decode(code);
-    match (&ours, iced(code)) {
-        (Ok(insn), Some((instruction, offsets))) => {
-            // mov to and from control and debug registers ignores mod: volume 2, "MOV". iced reads
-            // a displacement that is not there.
-            if insn.map() == Map::Map0f && matches!(insn.opcode(), 0x20..=0x23) {
-                return Ok(());
-            }
-            if insn.len() != instruction.len() {
-                return Err(format!("length: iced {}", instruction.len()));
-            }
-            let (parts, theirs) = (Parts::ours(insn), Parts::iced(&instruction, &offsets));
-            if parts != theirs {
-                return Err(format!("{parts:?}: iced {theirs:?}"));
-            }
-            if !is_same_flow(insn.flow(), &instruction) {
-                return Err(format!("flow: iced {:?}", instruction.flow_control()));
-            }
-            Ok(())
-        }
-        (Ok(insn), None) => match forms.explain(insn) {
-            Some(_) => Ok(()),
-            None => Err("iced knows no such opcode".to_owned()),
-        },
-        (Err(_), Some((instruction, _))) => Err(format!("iced has {}", instruction.len())),
-        (Err(_), None) => Ok(()),
     }
 }
 
