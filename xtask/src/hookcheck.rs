@@ -131,7 +131,7 @@ fn dir() -> PathBuf {
 }
 
 /// Opens the kernel at `path`, or the stock kernel of the build root.
-fn open(cache: &Cache, path: Option<&Path>) -> Result<Vmlinux> {
+pub(crate) fn open(cache: &Cache, path: Option<&Path>) -> Result<Vmlinux> {
     let root = Root::existing(cache);
     let path = match (path, &root) {
         (Some(path), _) => path.to_owned(),

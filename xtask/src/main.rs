@@ -18,6 +18,7 @@ mod guest;
 mod hookcheck;
 mod host;
 mod image;
+mod insn;
 mod install;
 mod kallsyms;
 mod kdir;

@@ -10,7 +10,7 @@ use crate::kernel::Variant;
 use crate::lab::Lab;
 use crate::payload::Payload;
 use crate::report::Report;
-use crate::{check, kunit, leaves, torture};
+use crate::{check, insn, kunit, leaves, torture};
 
 /// How long the guest may take for all its areas.
 const GUEST_LIMIT: Duration = Duration::from_secs(1800);
@@ -23,6 +23,8 @@ const KUNIT_LIMIT: Duration = Duration::from_secs(600);
 enum Place {
     /// On the host, without a kernel.
     Host,
+    /// On the host, with the kernel's source.
+    Source,
     /// In the test kernel, by KUnit.
     Kunit,
     /// In the debug kernel, where it is already built.
@@ -36,6 +38,7 @@ enum Place {
 /// The areas, in the order in which they run.
 const AREAS: &[(&str, Place)] = &[
     ("build", Place::Host),
+    ("insn", Place::Source),
     ("kunit", Place::Kunit),
     ("lab", Place::Guest),
     ("fit", Place::Module),
@@ -107,6 +110,9 @@ fn run_booted(
             .map(|(name, _)| (*name).to_owned())
             .collect::<Vec<_>>()
     };
+    if !in_place(Place::Source).is_empty() {
+        insn::area(lab, wanted.only, report)?;
+    }
     if !in_place(Place::Kunit).is_empty() {
         kunit::run(lab, KUNIT_LIMIT, report)?;
     }
