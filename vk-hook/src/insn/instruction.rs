@@ -1,7 +1,7 @@
 //! One decoded instruction.
 
 use super::shape::Shape;
-use super::walk::walk;
+use super::walk::{walk, walk_any};
 use super::{Branch, BranchKind, DecodeError, Encoding, Flow, Map};
 use core::fmt;
 
@@ -62,7 +62,7 @@ const fn walk_padded(code: &[u8]) -> Shape {
         window[at] = code[at];
         at += 1;
     }
-    walk(&window)
+    walk_any(u128::from_le_bytes(window))
 }
 
 /// Says why there is no instruction in the first `available` bytes.

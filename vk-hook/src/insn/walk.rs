@@ -69,15 +69,12 @@ pub(super) const fn walk(window: &[u8; 16]) -> Shape {
     if ahead.byte() == 0x0f {
         return two_byte(ahead.skip(1), all);
     }
-    behind_prefixes(ahead, attr, all)
+    walk_any(all)
 }
 
-/// What begins with other prefixes than one REX, or is no opcode of one or two bytes.
+/// Does what [`walk`] does, with any prefixes.
 #[inline(never)]
-const fn behind_prefixes(ahead: Ahead, attr: Attr, all: u128) -> Shape {
-    if !attr.is_prefix() {
-        return rare(ahead, attr);
-    }
+pub(super) const fn walk_any(all: u128) -> Shape {
     let prefixes = Prefixes::read(all);
     let ahead = Ahead {
         code: (all >> ((prefixes.at() << 3) & 127)) as u64,
@@ -134,7 +131,7 @@ const fn two_byte_rare(ahead: Ahead, attr: Attr, all: u128) -> Shape {
 
 /// 3DNow!: the second opcode stands behind the operands.
 const fn now_3d(ahead: Ahead, attr: Attr, all: u128) -> Shape {
-    let shape = finish(ahead, attr, (Encoding::Legacy, Map::Map0f));
+    let shape = finish_rare(ahead, attr, (Encoding::Legacy, Map::Map0f));
     let last = shape.len().wrapping_sub(1) as u32;
     let opcode = (all >> ((last << 3) & 127)) as u8;
     if last < 16 && !group::is_now_3d(opcode) {
@@ -210,7 +207,7 @@ const fn rex2_opcode(ahead: Ahead, attr: Attr, map: Map) -> Shape {
             };
             Shape::new(ahead.code, attr, ahead.prefixes, place, form)
         }
-        _ if attr.is_opcode() => finish(ahead, attr, place),
+        _ if attr.is_opcode() => finish_rare(ahead, attr, place),
         _ if attr.is_group() => grouped(ahead, attr, place),
         _ => Shape::invalid(ahead.at()),
     }
@@ -222,7 +219,7 @@ const fn jmpabs(ahead: Ahead) -> Shape {
     if ahead.prefixes.refuse_jmpabs() {
         return Shape::invalid(ahead.at());
     }
-    finish(ahead, ADDRESS, (Encoding::Rex2, Map::OneByte))
+    finish_rare(ahead, ADDRESS, (Encoding::Rex2, Map::OneByte))
 }
 
 /// VEX of two bytes: manual, volume 2, 2.3.5.
@@ -280,7 +277,7 @@ const fn vector(ahead: Ahead, encoding: Encoding, map: Map, prefix: u32) -> Shap
     if attr.is_group() {
         return grouped(ahead, attr, (encoding, map));
     }
-    finish(ahead, attr, (encoding, map))
+    finish_rare(ahead, attr, (encoding, map))
 }
 
 /// An opcode whose `ModRM` byte decides.
@@ -290,6 +287,12 @@ const fn grouped(ahead: Ahead, attr: Attr, place: (Encoding, Map)) -> Shape {
     if attr.is_unknown() {
         return Shape::unknown(ahead.at().wrapping_add(1));
     }
+    finish_rare(ahead, attr, place)
+}
+
+/// Does what [`finish`] does, out of the way of the usual instructions.
+#[inline(never)]
+const fn finish_rare(ahead: Ahead, attr: Attr, place: (Encoding, Map)) -> Shape {
     finish(ahead, attr, place)
 }
 
