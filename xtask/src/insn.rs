@@ -19,10 +19,12 @@ mod kernel;
 mod kernel_differs;
 #[path = "../../vk-hook/tests/insn_iced/oracle.rs"]
 mod oracle;
+mod peers;
 mod random;
 mod sweep;
 mod table;
 mod tally;
+mod text;
 
 use kernel::Decoder;
 
@@ -68,6 +70,18 @@ pub(crate) fn sweep() -> Result<ExitCode> {
     let cases = table::check(&source)?;
     println!("the kernel's table: {cases} cases, all right");
     sweep::run(&lab, &decoder)
+}
+
+/// Times the decoder beside others on the text of the stock kernel and of the Rust compiler.
+///
+/// # Errors
+///
+/// A text cannot be found, or the bench not be run.
+pub(crate) fn peers() -> Result<()> {
+    let lab = Lab::prepare()?;
+    let source = source::prepare(&lab.cache, &lab.root, &lab.release)?;
+    let decoder = Decoder::prepare(&lab.cache, &source)?;
+    peers::run(&lab, &decoder)
 }
 
 /// Compares the decoders on `inputs` generated inputs.

@@ -48,6 +48,11 @@ impl Decoder {
         })
     }
 
+    /// Returns the program: `kernel.c` says how to run it.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Returns the length of the instruction at the front of each window; 0 for none.
     ///
     /// # Errors
