@@ -207,6 +207,8 @@ static struct mm_struct *vk_owned_mm(struct task_struct *task)
 }
 
 #define VK_RECOUNT_VMAS 65536
+/* So few are always counted: a virtual machine may be stopped for longer than it all takes. */
+#define VK_RECOUNT_SURE 1024
 #define VK_RECOUNT_NS (10 * NSEC_PER_MSEC)
 
 long vk_ns_accounted_pages(const void *p, long *unlocked)
@@ -239,7 +241,8 @@ long vk_ns_accounted_pages(const void *p, long *unlocked)
 		if (!mm)
 			continue;
 		/* Asked before each one, so that one address space is always counted to its end. */
-		if (vmas > VK_RECOUNT_VMAS || (vmas && ktime_get_mono_fast_ns() > end)) {
+		if (vmas > VK_RECOUNT_VMAS ||
+		    (vmas > VK_RECOUNT_SURE && ktime_get_mono_fast_ns() > end)) {
 			mmput_async(mm);
 			return -EAGAIN;
 		}
