@@ -1,0 +1,6 @@
+//! Plans by name: what is displaced and moved, what is refused, and what other hookers got wrong.
+
+mod kernel;
+mod moved;
+mod refused;
+mod reported;
