@@ -2,5 +2,7 @@
 
 mod kernel;
 mod moved;
+mod naive;
+mod random;
 mod refused;
 mod reported;
