@@ -1,4 +1,5 @@
-//! Times all decoders on the same texts in one run.
+//! Times all decoders on the same texts in one run, in processor time: whoever else runs on the
+//! machine is not counted.
 //!
 //! `VK_INSN_TEXTS` is a directory with texts (`*.text`), `VK_INSN_KERNEL` the kernel's decoder as
 //! a program, which times itself. `cargo xtask peers` makes both.
@@ -9,8 +10,49 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{criterion_group, criterion_main, Criterion, SamplingMode, Throughput};
+use rustix::time::{clock_gettime, ClockId};
 use vk_hook_peers::PEERS;
+
+/// The processor time of the thread.
+struct CpuTime;
+
+impl CpuTime {
+    fn now() -> Duration {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    }
+}
+
+impl Measurement for CpuTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        Self::now()
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        Self::now() - start
+    }
+
+    fn add(&self, a: &Duration, b: &Duration) -> Duration {
+        *a + *b
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
 
 fn texts() -> Vec<PathBuf> {
     let dir = env::var_os("VK_INSN_TEXTS").expect("VK_INSN_TEXTS: see `cargo xtask peers`");
@@ -34,7 +76,7 @@ fn kernel(program: &Path, text: &Path, times: u64) -> Duration {
     Duration::from_nanos(nanos.trim().parse().expect("nanoseconds"))
 }
 
-fn lengths(criterion: &mut Criterion) {
+fn lengths(criterion: &mut Criterion<CpuTime>) {
     for path in texts() {
         let text = fs::read(&path).expect("a text");
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -54,5 +96,9 @@ fn lengths(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, lengths);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = lengths
+}
 criterion_main!(benches);

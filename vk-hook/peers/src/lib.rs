@@ -23,11 +23,19 @@ pub const PEERS: [(&str, Walk); 4] = [
 pub fn vk_hook(mut text: &[u8]) -> usize {
     let mut steps = 0;
     while !text.is_empty() {
-        let len = decode(text).map_or(1, |insn| insn.len());
-        text = &text[len..];
+        text = match decode(text) {
+            Ok(insn) => &text[insn.len()..],
+            Err(_) => behind_refused(text),
+        };
         steps += 1;
     }
     steps
+}
+
+/// Returns what is behind a byte that is no instruction: rare, and kept out of the loop.
+#[cold]
+fn behind_refused(text: &[u8]) -> &[u8] {
+    &text[1..]
 }
 
 /// Walks with lde, which knows no VEX and no EVEX.

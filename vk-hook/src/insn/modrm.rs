@@ -49,7 +49,7 @@ pub(super) const fn sib_disp_len(code: u64) -> u32 {
     ((code & 0x07_c7_00 == 0x05_04_00) as u32) << 2
 }
 
-const FORMS: &[Form; 256] = &forms();
+static FORMS: [Form; 256] = forms();
 
 const fn forms() -> [Form; 256] {
     let mut forms = [Form(0); 256];

@@ -52,7 +52,7 @@ const TB: Attr = IB.with_flow(Flow::Trap);
 
 /// What each byte says.
 #[rustfmt::skip]
-pub(super) const ONE_BYTE: &[Attr; 256] = &[
+pub(super) static ONE_BYTE: [Attr; 256] = [
 //  x0  x1  x2  x3  x4  x5  x6  x7  x8  x9  xA  xB  xC  xD  xE  xF
     M,  M,  M,  M,  IB, IZ, X,  X,  M,  M,  M,  M,  IB, IZ, X,  E,  // 0x
     M,  M,  M,  M,  IB, IZ, X,  X,  M,  M,  M,  M,  IB, IZ, X,  X,  // 1x

@@ -28,11 +28,6 @@ impl Opcodes {
     pub(super) const fn prefixes(&self, opcode: u8) -> u8 {
         self.0[(opcode >> 1) as usize] >> ((opcode & 1) * 4) & 15
     }
-
-    /// Whether an opcode exists with the mandatory prefix of this number, below 4.
-    pub(super) const fn has(&self, opcode: u8, prefix: u32) -> bool {
-        self.prefixes(opcode) >> (prefix & 3) & 1 != 0
-    }
 }
 
 /// Reads a digit of a table: a point or a hexadecimal digit.

@@ -136,7 +136,7 @@ impl Prefixes {
 
 /// The lengths of immediates, by kind and sizes: manual, volume 2, 2.2.1.5 and table 3-4.
 #[rustfmt::skip]
-const IMM_LENGTHS: &[u8; 64] = &[
+static IMM_LENGTHS: [u8; 64] = [
 //  none 66  W  W66  67 67,66 67,W 67,W66
     0,   0,  0,  0,   0,  0,   0,  0, // none
     1,   1,  1,  1,   1,  1,   1,  1, // Ib

@@ -28,7 +28,7 @@ const T: Attr = N.with_flow(Flow::Trap);
 const TM: Attr = M.with_flow(Flow::Trap);
 
 /// What each opcode says.
-pub(super) const TWO_BYTE: &[Attr; 256] = &with_prefixes();
+pub(super) static TWO_BYTE: [Attr; 256] = with_prefixes();
 
 #[rustfmt::skip]
 const SHAPES: [Attr; 256] = [

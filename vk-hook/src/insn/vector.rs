@@ -14,10 +14,11 @@ mod xop;
 
 /// Returns what an opcode says, with the mandatory prefix of this number.
 pub(super) const fn attr(encoding: Encoding, map: Map, opcode: u8, prefix: u32) -> Attr {
-    let Some(opcodes) = opcodes(encoding, map) else {
-        return Attr::UNKNOWN;
+    let prefixes = match opcodes(encoding, map) {
+        Some(opcodes) => opcodes.prefixes(opcode),
+        None => few(encoding, map, opcode),
     };
-    if !opcodes.has(opcode, prefix) {
+    if prefixes >> (prefix & 3) & 1 == 0 {
         return Attr::UNKNOWN;
     }
     match map {
@@ -36,19 +37,32 @@ const fn opcodes(encoding: Encoding, map: Map) -> Option<&'static Opcodes> {
         (Encoding::Vex, Map::Map0f) => &vex::MAP_1,
         (Encoding::Vex, Map::Map0f38) => &vex::MAP_2,
         (Encoding::Vex, Map::Map0f3a) => &vex::MAP_3,
-        (Encoding::Vex, Map::Map5) => &vex::MAP_5,
         (Encoding::Evex, Map::Map0f) => &evex::MAP_1,
         (Encoding::Evex, Map::Map0f38) => &evex::MAP_2,
         (Encoding::Evex, Map::Map0f3a) => &evex::MAP_3,
         (Encoding::Evex, Map::Map4) => &evex::MAP_4,
         (Encoding::Evex, Map::Map5) => &evex::MAP_5,
         (Encoding::Evex, Map::Map6) => &evex::MAP_6,
-        (Encoding::Vex | Encoding::Evex, Map::Map7) => &vex::MAP_7,
         (Encoding::Xop, Map::Xop8) => &xop::MAP_8,
         (Encoding::Xop, Map::Xop9) => &xop::MAP_9,
-        (Encoding::Xop, Map::XopA) => &xop::MAP_A,
         _ => return None,
     })
+}
+
+/// Returns the mandatory prefixes of an opcode, for maps that have only a few.
+///
+/// The sum of them, as in [`Opcodes`].
+const fn few(encoding: Encoding, map: Map, opcode: u8) -> u8 {
+    match (encoding, map, opcode) {
+        // t2rpntlvwz0rs and the like of AMX; AMX-FP8.
+        (Encoding::Vex, Map::Map5, 0xf8 | 0xf9) => 1 + 2,
+        (Encoding::Vex, Map::Map5, 0xfd) => 1 + 2 + 4 + 8,
+        // rdmsr and wrmsrns, urdmsr and uwrmsr.
+        (Encoding::Vex | Encoding::Evex, Map::Map7, 0xf6 | 0xf8) => 4 + 8,
+        // bextr, lwpins and lwpval.
+        (Encoding::Xop, Map::XopA, 0x10 | 0x12) => 1,
+        _ => 0,
+    }
 }
 
 /// Shuffles, shifts, compares and inserts have an immediate, as behind `0F`; `vzeroupper` nothing.

@@ -50,24 +50,34 @@ impl Ahead {
 #[inline(always)]
 pub(super) const fn walk(window: &[u8; 16]) -> Shape {
     let all = u128::from_le_bytes(*window);
-    let mut ahead = Ahead {
+    let ahead = Ahead {
         code: all as u64,
         prefixes: Prefixes::NONE,
     };
     // The usual case, no prefix or REX alone, is found without a table: whoever is wrong about the
     // branch knows it early.
     if ahead.code & 0xf0 == 0x40 {
-        ahead = Ahead {
+        let behind = Ahead {
             code: ahead.code >> 8,
             prefixes: Prefixes::rex(ahead.byte()),
         };
+        return usual(behind, all);
     }
+    usual(ahead, all)
+}
+
+/// An opcode behind no prefix, or behind REX.
+#[inline(always)]
+const fn usual(ahead: Ahead, all: u128) -> Shape {
     let attr = ONE_BYTE[ahead.byte() as usize];
     if attr.is_opcode() {
         return finish(ahead, attr, (Encoding::Legacy, Map::OneByte));
     }
     if ahead.byte() == 0x0f {
         return two_byte(ahead.skip(1), all);
+    }
+    if attr.is_group() {
+        return grouped(ahead, attr, (Encoding::Legacy, Map::OneByte));
     }
     walk_any(all)
 }
@@ -82,7 +92,7 @@ pub(super) const fn walk_any(all: u128) -> Shape {
     };
     let attr = ONE_BYTE[ahead.byte() as usize];
     if attr.is_opcode() {
-        return finish(ahead, attr, (Encoding::Legacy, Map::OneByte));
+        return finish_rare(ahead, attr, (Encoding::Legacy, Map::OneByte));
     }
     if ahead.byte() == 0x0f {
         return two_byte(ahead.skip(1), all);
@@ -281,6 +291,7 @@ const fn vector(ahead: Ahead, encoding: Encoding, map: Map, prefix: u32) -> Shap
 }
 
 /// An opcode whose `ModRM` byte decides.
+#[inline(never)]
 const fn grouped(ahead: Ahead, attr: Attr, place: (Encoding, Map)) -> Shape {
     let prefix = ahead.prefixes.mandatory();
     let attr = group::attr(place.1, ahead.byte(), ahead.second(), prefix, attr);
