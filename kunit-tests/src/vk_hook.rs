@@ -4,6 +4,7 @@
 #[cfg_attr(not(kernel), cfg(test))]
 mod suite {
     use core::cell::Cell;
+    use vk_hook::insn::{decode, DecodeError};
     use vk_hook::{Backend, DisarmError, Group, HookId, Sleeper, State};
 
     const HOOKS: [HookId; 3] = [HookId(1), HookId(2), HookId(3)];
@@ -120,5 +121,39 @@ mod suite {
             .as_ref()
             .is_some_and(|(_, error)| *error == DisarmError::Asleep(SLEEPER)));
         assert!(asleep.is_some_and(|(draining, _)| draining.drain(1).is_ok()));
+    }
+
+    /// endbr64; the ftrace nop; push %r12; mov 0x10(%rip),%rax; jne .-2; ret
+    const CODE: [u8; 21] = [
+        0xf3, 0x0f, 0x1e, 0xfa, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0x41, 0x54, 0x48, 0x8b, 0x05, 0x10,
+        0x00, 0x00, 0x00, 0x75, 0xfe, 0xc3,
+    ];
+
+    #[test]
+    fn decodes_a_function() {
+        let mut code: &[u8] = &CODE;
+        // A digit for each length, the first highest.
+        let mut lengths = 0u64;
+        let mut marks = 0u64;
+        while let Ok(insn) = decode(code) {
+            lengths = lengths << 4 | insn.len() as u64;
+            marks += u64::from(insn.is_endbr64());
+            marks += u64::from(insn.is_ftrace_nop()) << 4;
+            marks += u64::from(insn.is_rip_relative()) << 8;
+            marks += u64::from(insn.branch().is_some_and(|branch| branch.rel == -2)) << 12;
+            code = code.get(insn.len()..).unwrap_or_default();
+        }
+        assert_eq!(lengths, 0x45_2721);
+        assert_eq!(marks, 0x1111);
+        assert!(code.is_empty());
+    }
+
+    #[test]
+    fn tells_refusals_of_the_decoder_apart() {
+        let front = CODE.get(..3).unwrap_or_default();
+        assert!(decode(front) == Err(DecodeError::Truncated));
+        assert!(decode(&[0x06]) == Err(DecodeError::Invalid { at: 0 }));
+        assert!(decode(&[0x0f, 0x04]) == Err(DecodeError::Unknown { at: 1 }));
+        assert!(decode(&[0x66; 16]) == Err(DecodeError::TooLong));
     }
 }
