@@ -1,0 +1,38 @@
+//! Bytes of any length: what the decoder says agrees with iced-x86, and with what it says of more
+//! or fewer of them.
+
+#![no_main]
+
+use std::cell::RefCell;
+
+use libfuzzer_sys::fuzz_target;
+use vk_hook::insn::{decode, DecodeError, MAX_LEN};
+
+#[path = "../../tests/insn_iced/compare.rs"]
+mod compare;
+#[path = "../../tests/insn_iced/explain.rs"]
+mod explain;
+#[path = "../../tests/insn_iced/oracle.rs"]
+mod oracle;
+
+thread_local! {
+    static FORMS: RefCell<explain::Forms> = RefCell::default();
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let answer = decode(bytes);
+    if answer != Err(DecodeError::Truncated) {
+        // What stands behind changes nothing.
+        let more = [bytes, &[0x90; MAX_LEN]].concat();
+        assert_eq!(
+            decode(&more).map(|insn| insn.len()),
+            answer.map(|insn| insn.len())
+        );
+        let outcome = FORMS.with_borrow_mut(|forms| compare::compare(&more, forms));
+        assert!(outcome.is_ok(), "{answer:?}: {outcome:?}");
+    }
+    if let Ok(insn) = answer {
+        let shorter = &bytes[..insn.len() - 1];
+        assert_eq!(decode(shorter), Err(DecodeError::Truncated));
+    }
+});
