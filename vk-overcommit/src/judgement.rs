@@ -73,8 +73,8 @@ pub fn allowed_pages(
 /// Returns the least of [`allowed_pages`] over all requests.
 ///
 /// While the sum of all charges is below it, mode 2 admits whoever asks: the verdict needs neither
-/// the privilege of the task nor the size of its address space. `i64::MIN`, which nothing is below,
-/// where the kernel's arithmetic would wrap for some request.
+/// the privilege of the task nor the size of its address space. No sum is below 0. `i64::MIN` where
+/// the kernel's arithmetic would wrap for some request.
 ///
 /// # Examples
 ///
