@@ -29,8 +29,8 @@ impl<const N: usize> Bytes<N> {
 
     /// Puts as many of `more` behind as fit.
     pub(super) fn push(&mut self, more: &[u8]) {
-        let free = self.bytes.iter_mut().skip(self.len);
-        for (to, from) in free.zip(more) {
+        let free = self.bytes.get_mut(self.len..).unwrap_or_default();
+        for (to, from) in free.iter_mut().zip(more) {
             *to = *from;
             self.len = self.len.wrapping_add(1);
         }
@@ -38,8 +38,8 @@ impl<const N: usize> Bytes<N> {
 
     /// Puts `new` over the bytes at `at`; those behind the end are lost.
     pub(super) fn overwrite(&mut self, at: usize, new: &[u8]) {
-        let there = self.bytes.iter_mut().take(self.len).skip(at);
-        for (to, from) in there.zip(new) {
+        let there = self.bytes.get_mut(at..self.len).unwrap_or_default();
+        for (to, from) in there.iter_mut().zip(new) {
             *to = *from;
         }
     }
