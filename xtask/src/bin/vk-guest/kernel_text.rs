@@ -20,13 +20,16 @@ struct Segment {
 }
 
 impl KernelText {
+    /// Where it is; `CONFIG_PROC_KCORE`.
+    pub(crate) const PATH: &'static str = "/proc/kcore";
+
     /// Opens it.
     ///
     /// # Errors
     ///
     /// The file cannot be read, or is no core file.
     pub(crate) fn open() -> Result<Self> {
-        let file = File::open("/proc/kcore").context("cannot open /proc/kcore")?;
+        let file = File::open(Self::PATH).context("cannot open /proc/kcore")?;
         let mut head = [0; 64];
         file.read_exact_at(&mut head, 0)?;
         ensure!(head.starts_with(b"\x7fELF\x02\x01"), "kcore is no ELF file");

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::loaded::Loaded;
 use crate::policy::{set, target, MODE};
-use crate::problem::{expect, expect_eq, Outcome};
+use crate::problem::{expect, expect_eq, skip, Outcome};
 use crate::row::{row, rows};
 use crate::scout::{Order, Scout};
 use crate::tracer::Tracer;
@@ -68,6 +68,11 @@ pub(super) fn a_kretprobe_comes_second() -> Outcome {
 }
 
 pub(super) fn an_fprobe_comes_second() -> Outcome {
+    // What the kernel says itself of the events that it takes; `CONFIG_FPROBE_EVENTS`.
+    let help = std::fs::read_to_string("/sys/kernel/tracing/README")?;
+    if !help.contains("f[:[") {
+        return skip("this kernel has no events by fprobe");
+    }
     comes_second(fprobe)
 }
 
