@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::cache::Cache;
 use crate::report::Report;
-use crate::{bindings, build_area, formula, hookcheck, series};
+use crate::{bindings, build_area, formula, hookcheck, places, series};
 
 /// A check that needs no kernel and belongs to no crate alone, with the name of its line.
 type Fresh = (&'static str, fn(&Cache, &mut Report) -> Result<()>);
@@ -17,6 +17,7 @@ const FRESH: &[Fresh] = &[
     (series::NAME, series::check),
     (hookcheck::NAME, hookcheck::check),
     (formula::NAME, formula::check),
+    (places::NAME, places::check),
 ];
 
 /// Runs the area `build`, all of [`FRESH`] included.

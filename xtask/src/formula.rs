@@ -6,10 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::cache::{self, Cache};
-use crate::release::Release;
+use crate::cache::Cache;
 use crate::report::Report;
 use crate::root::Root;
+use crate::source::{self, Unpacked};
 use crate::step::{self, Step};
 
 mod case;
@@ -53,20 +53,15 @@ const FLAGS: &[&str] = &[
 ///
 /// The stock kernel's version cannot be read.
 pub(crate) fn check(cache: &Cache, report: &mut Report) -> Result<()> {
-    let Ok(root) = Root::existing(cache) else {
-        let why = "the kernel's source is in the build root: `cargo xtask setup` makes it";
-        report.skipped(NAME, why);
-        return Ok(());
+    let Unpacked { root, dir, .. } = match source::unpacked(cache)? {
+        Ok(unpacked) => unpacked,
+        Err(why) => {
+            report.skipped(NAME, why);
+            return Ok(());
+        }
     };
-    let version = Release::stock(&root)?.package_version;
-    let source = cache.entry(&format!("source-{version}"));
-    if !cache::is_complete(&source) {
-        let why = format!("the source of Linux {version} is not unpacked: `cargo xtask setup`");
-        report.skipped(NAME, why);
-        return Ok(());
-    }
     let outcome = step::unannounced(&cache.logs(), NAME, |step| {
-        compare(step, cache, &root, &source)
+        compare(step, cache, &root, &dir)
     });
     match outcome {
         Ok(None) => report.ok(NAME),

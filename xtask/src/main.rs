@@ -29,6 +29,7 @@ mod lab;
 mod leaves;
 mod module;
 mod payload;
+mod places;
 mod qemu;
 mod record;
 mod reference;

@@ -42,3 +42,32 @@ pub(crate) fn prepare(cache: &Cache, root: &Root, release: &Release) -> Result<P
         Ok(dir)
     })
 }
+
+/// The stock kernel's source where it is unpacked already.
+pub(crate) struct Unpacked {
+    /// The build root that it came from.
+    pub(crate) root: Root,
+    /// The package's version.
+    pub(crate) version: String,
+    /// Where it is.
+    pub(crate) dir: PathBuf,
+}
+
+/// Returns the unpacked source of the stock kernel; `Err` says why there is none.
+///
+/// # Errors
+///
+/// The stock kernel's version cannot be read.
+pub(crate) fn unpacked(cache: &Cache) -> Result<std::result::Result<Unpacked, String>> {
+    let Ok(root) = Root::existing(cache) else {
+        let why = "the kernel's source is in the build root: `cargo xtask setup` makes it";
+        return Ok(Err(why.to_owned()));
+    };
+    let version = Release::stock(&root)?.package_version;
+    let dir = cache.entry(&format!("source-{version}"));
+    if !cache::is_complete(&dir) {
+        let why = format!("the source of Linux {version} is not unpacked: `cargo xtask setup`");
+        return Ok(Err(why));
+    }
+    Ok(Ok(Unpacked { root, version, dir }))
+}
