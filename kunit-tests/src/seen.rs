@@ -28,7 +28,7 @@ fn later() {
 /// The hooks of births and ends are never armed here.
 fn none(_ns: Namespace<'_>) {}
 
-hook!(overcommit_kbytes_handler => kbytes);
+hook!(proc overcommit_kbytes_handler => kbytes);
 hook!(later => later);
 hook!(birth => none);
 hook!(end => none);

@@ -62,8 +62,8 @@ const char *vk_build_wanted(unsigned int i, bool *must_have_type)
 
 	if (i < VK_HOOKS) {
 		/* One that is found in data has the type of the pointer to it. */
-		*must_have_type = !vk_hooks[i].find;
-		return vk_hooks[i].symbol;
+		*must_have_type = !vk_hook_table[i]->find;
+		return vk_hook_table[i]->symbol;
 	}
 	*must_have_type = true;
 	for (i -= VK_HOOKS; *structs; structs++, i--)
@@ -108,14 +108,15 @@ const unsigned char *vk_running_btf(unsigned long *len)
 void vk_build_refuse(const unsigned char *why, unsigned long len)
 {
 	static char text[256];
+	struct vk_hook *h;
 	unsigned int i;
 
 	len = min(len, sizeof(text) - 1);
 	memcpy(text, why, len);
 	text[len] = '\0';
-	pr_err("vkernel: nothing is armed: %s\n", text);
+	pr_err("%s: nothing is armed: %s\n", KBUILD_MODNAME, text);
 	for (i = 0; i < VK_FEATURES; i++)
 		vk_feature_refusal[i] = text;
-	for (i = 0; i < VK_HOOKS; i++)
-		vk_hooks[i].refusal = text;
+	vk_each_hook(h, i)
+		h->refusal = text;
 }

@@ -31,22 +31,15 @@ static void vk_static_call_set(struct static_call_key *key, void *trampoline, un
 }
 
 /* Says why a symbol cannot be used, or NULL. */
-static const char *vk_symbol_refusal(const char *name)
+static const char *vk_symbol_refusal(const struct vk_symbol *s)
 {
-	struct vk_symbol *s;
-
-	for (s = vk_symbols; s->name; s++) {
-		if (strcmp(s->name, name))
-			continue;
-		if (!s->matches)
-			return "no such symbol in this kernel";
-		if (s->matches > 1)
-			return "the symbol is not unique";
-		if (s->sibling)
-			return "the symbol has a sibling whose ABI differs";
-		return NULL;
-	}
-	return "the symbol was not asked for";
+	if (!s->matches)
+		return "no such symbol in this kernel";
+	if (s->matches > 1)
+		return "the symbol is not unique";
+	if (s->sibling)
+		return "the symbol has a sibling whose ABI differs";
+	return NULL;
 }
 
 static const char *vk_hook_plan(struct vk_hook *h)
@@ -58,11 +51,11 @@ static const char *vk_hook_plan(struct vk_hook *h)
 		if (!h->function)
 			return "its address was not found in the kernel's data";
 	} else {
-		const char *why = vk_symbol_refusal(h->symbol);
+		const char *why = vk_symbol_refusal(&h->by_name);
 
 		if (why)
 			return why;
-		h->function = vk_symbol(h->symbol)->address;
+		h->function = h->by_name.address;
 	}
 	if (unserved)
 		return unserved;
@@ -85,34 +78,39 @@ static const char *vk_hook_plan(struct vk_hook *h)
 	return NULL;
 }
 
+/* Says once why a feature, or what belongs to none, is not served. */
+static void vk_refuse(unsigned int feature, const char *what, const char *why)
+{
+	if (feature < VK_FEATURES && vk_feature_refusal[feature])
+		return;
+	if (feature < VK_FEATURES)
+		vk_feature_refusal[feature] = why;
+	pr_warn("%s: %s%s: %s: %s\n", KBUILD_MODNAME,
+		feature < VK_FEATURES ? vk_feature_names[feature] : "hook", " refused", what, why);
+}
+
 int vk_resolve(void)
 {
 	struct vk_symbol *s;
+	struct vk_hook *h;
 	unsigned int id;
 	int err = vk_symbols_resolve();
 
 	if (err)
 		return err;
 	for (s = vk_symbols; s->name; s++) {
-		const char *why = vk_symbol_refusal(s->name);
+		const char *why = vk_symbol_refusal(s);
 
-		if (why && s->feature < VK_FEATURES && !vk_feature_refusal[s->feature]) {
-			vk_feature_refusal[s->feature] = why;
-			pr_warn("vkernel: %s refused: %s: %s\n", vk_feature_names[s->feature],
-				s->name, why);
-		}
+		if (why && s->feature < VK_FEATURES)
+			vk_refuse(s->feature, s->name, why);
 	}
 	vk_series_bind();
-	for (id = 0; id < VK_HOOKS; id++) {
-		struct vk_hook *h = &vk_hooks[id];
-
+	vk_each_hook(h, id) {
+		h->id = id;
 		h->refusal = vk_hook_plan(h);
 		h->state = h->refusal ? VK_STATE_ABSENT : VK_STATE_PLANNED;
-		if (h->refusal && !vk_feature_refusal[h->feature]) {
-			vk_feature_refusal[h->feature] = h->refusal;
-			pr_warn("vkernel: %s refused: %s: %s\n", vk_feature_names[h->feature],
-				h->symbol, h->refusal);
-		}
+		if (h->refusal)
+			vk_refuse(h->feature, h->symbol, h->refusal);
 	}
 	return 0;
 }
@@ -136,7 +134,7 @@ static bool vk_hook_verify(const struct vk_hook *h)
 
 int vk_hook_arm(unsigned int id)
 {
-	struct vk_hook *h = &vk_hooks[id];
+	struct vk_hook *h = vk_hook_table[id];
 	int err;
 
 	if (h->state == VK_STATE_ARMED)
@@ -160,7 +158,7 @@ int vk_hook_arm(unsigned int id)
 
 int vk_hook_disarm(unsigned int id)
 {
-	struct vk_hook *h = &vk_hooks[id];
+	struct vk_hook *h = vk_hook_table[id];
 	int err;
 
 	if (h->state != VK_STATE_ARMED)
@@ -197,7 +195,7 @@ int vk_flight_enter(unsigned int id)
 {
 	int i, pid = task_pid_nr(current);
 
-	atomic_inc(&vk_hooks[id].sleepers);
+	atomic_inc(&vk_hook_table[id]->sleepers);
 	/* Orders the count before whatever the handler sleeps on; pairs with vk_hooks_drain(). */
 	smp_mb__after_atomic();
 	for (i = 0; i < VK_FLIGHTS; i++) {
@@ -214,23 +212,23 @@ void vk_flight_leave(unsigned int id, int slot)
 	if (slot >= 0)
 		smp_store_release(&vk_flights[slot].pid, 0);
 	smp_mb__before_atomic();
-	atomic_dec(&vk_hooks[id].sleepers);
+	atomic_dec(&vk_hook_table[id]->sleepers);
 }
 
 static bool vk_hooks_sleeper(int *pid, unsigned int *id)
 {
-	unsigned int h;
+	struct vk_hook *h;
+	unsigned int nth;
 	int i;
 
-	for (h = 0; h < VK_HOOKS; h++) {
+	vk_each_hook(h, nth) {
 		/* Who is inside a hook that stays is none of the business of one that goes. */
-		if (vk_hooks[h].state != VK_STATE_DRAINING ||
-		    !atomic_read(&vk_hooks[h].sleepers))
+		if (h->state != VK_STATE_DRAINING || !atomic_read(&h->sleepers))
 			continue;
-		*id = h;
+		*id = nth;
 		*pid = 0;
 		for (i = 0; i < VK_FLIGHTS; i++)
-			if (READ_ONCE(vk_flights[i].pid) && READ_ONCE(vk_flights[i].id) == h)
+			if (READ_ONCE(vk_flights[i].pid) && READ_ONCE(vk_flights[i].id) == nth)
 				*pid = READ_ONCE(vk_flights[i].pid);
 		return true;
 	}
@@ -241,10 +239,11 @@ int vk_hooks_drain(unsigned int timeout_ms, int *pid, unsigned int *id)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(timeout_ms);
 	bool draining = false;
-	unsigned int h;
+	struct vk_hook *h;
+	unsigned int nth;
 
-	for (h = 0; h < VK_HOOKS; h++)
-		draining |= vk_hooks[h].state == VK_STATE_DRAINING;
+	vk_each_hook(h, nth)
+		draining |= h->state == VK_STATE_DRAINING;
 	if (!draining)
 		return 0;
 
@@ -257,18 +256,19 @@ int vk_hooks_drain(unsigned int timeout_ms, int *pid, unsigned int *id)
 	}
 	/* The instructions between the uncounting and the way out. */
 	synchronize_rcu_tasks();
-	for (h = 0; h < VK_HOOKS; h++)
-		if (vk_hooks[h].state == VK_STATE_DRAINING)
-			vk_hooks[h].state = VK_STATE_PLANNED;
+	vk_each_hook(h, nth)
+		if (h->state == VK_STATE_DRAINING)
+			h->state = VK_STATE_PLANNED;
 	return 0;
 }
 
 void vk_hooks_barrier(void)
 {
-	unsigned int h;
+	struct vk_hook *h;
+	unsigned int id;
 
-	for (h = 0; h < VK_HOOKS; h++)
-		ftrace_free_filter(&vk_hooks[h].ops);
+	vk_each_hook(h, id)
+		ftrace_free_filter(&h->ops);
 	rcu_barrier();
 	/* A task that let go of the module as its last deed here may have been preempted since. */
 	synchronize_rcu_tasks();
@@ -276,20 +276,45 @@ void vk_hooks_barrier(void)
 
 /* ---- What is told about hooks ---- */
 
+unsigned int vk_hook_count(void)
+{
+	return VK_HOOKS;
+}
+
 const char *vk_refusal(unsigned int id)
 {
-	const char *why;
+	return vk_hook_table[id]->refusal ?: "";
+}
 
-	if (id < VK_HOOKS)
-		why = vk_hooks[id].refusal;
-	else
-		why = id - VK_HOOKS < VK_FEATURES ? vk_feature_refusal[id - VK_HOOKS] : NULL;
-	return why ?: "";
+const char *vk_feature_refused(unsigned int feature)
+{
+	return feature < VK_FEATURES && vk_feature_refusal[feature] ?
+	       vk_feature_refusal[feature] : "";
+}
+
+unsigned int vk_hook_id(const void *hook)
+{
+	return ((const struct vk_hook *)hook)->id;
+}
+
+unsigned int vk_hook_code(unsigned int id, unsigned int nth)
+{
+	return nth <= VK_ARGUMENTS ? vk_hook_table[id]->codes[nth] : 0;
+}
+
+unsigned int vk_hook_arguments(unsigned int id)
+{
+	return vk_hook_table[id]->arguments;
+}
+
+const char *vk_hook_takes(unsigned int id)
+{
+	return vk_hook_table[id]->takes;
 }
 
 const char *vk_hook_symbol(unsigned int id)
 {
-	return vk_hooks[id].symbol;
+	return vk_hook_table[id]->symbol;
 }
 
 const char *vk_feature_name(unsigned int feature)
@@ -299,34 +324,34 @@ const char *vk_feature_name(unsigned int feature)
 
 unsigned int vk_hook_feature(unsigned int id)
 {
-	return vk_hooks[id].feature;
+	return vk_hook_table[id]->feature;
 }
 
 unsigned int vk_hook_kind(unsigned int id)
 {
-	return vk_hooks[id].kind;
+	return vk_hook_table[id]->kind;
 }
 
 unsigned int vk_hook_subject(unsigned int id)
 {
-	return vk_hooks[id].subject;
+	return vk_hook_table[id]->subject;
 }
 
 unsigned int vk_hook_state(unsigned int id)
 {
-	return vk_hooks[id].state;
+	return vk_hook_table[id]->state;
 }
 
 unsigned long vk_hook_address(unsigned int id)
 {
-	return vk_hooks[id].function;
+	return vk_hook_table[id]->function;
 }
 
 unsigned int vk_hook_entry(unsigned int id, unsigned char *out, unsigned int len)
 {
 	len = min_t(unsigned int, len, VK_ENTRY_BYTES);
-	if (!vk_hooks[id].function ||
-	    copy_from_kernel_nofault(out, (void *)vk_hooks[id].function, len))
+	if (!vk_hook_table[id]->function ||
+	    copy_from_kernel_nofault(out, (void *)vk_hook_table[id]->function, len))
 		return 0;
 	return len;
 }

@@ -122,9 +122,9 @@ notrace void vk_before_wake_up_new_task(struct task_struct *task)
 
 	if (pid->numbers[pid->level].nr != 1)
 		return;
-	slot = vk_flight_enter(VK_HOOK_WAKE_UP_NEW_TASK);
+	slot = vk_flight_enter(vk_hook_wake_up_new_task.id);
 	vk_handler_birth(pid->numbers[pid->level].ns);
-	vk_flight_leave(VK_HOOK_WAKE_UP_NEW_TASK, slot);
+	vk_flight_leave(vk_hook_wake_up_new_task.id, slot);
 }
 
 /* Before delayed_free_pidns(): an RCU callback, nothing may sleep. Once per namespace. */

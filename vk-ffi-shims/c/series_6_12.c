@@ -7,11 +7,13 @@
  * what needs no hook works.
  */
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include "vk_series.h"
 #define VK_HOOK_STUB(name) NULL
-#include "vk_stub.h"
+#define VK_HANDLERS_OPTIONAL
+#include "vk_hooks.h"
 
 /* ---- Layout: what the handlers take for granted ---- */
 
@@ -19,14 +21,9 @@ static_assert(IS_ENABLED(CONFIG_MEMCG));
 static_assert(IS_ENABLED(CONFIG_PER_VMA_LOCK));
 static_assert(!IS_ENABLED(CONFIG_DYNAMIC_FTRACE_WITH_JMP));
 
-/* ---- Kernel symbols ---- */
+/* ---- Kernel symbols, but for the hooked functions ---- */
 
 struct vk_symbol vk_symbols[] = {
-	{ "wake_up_new_task", .feature = VK_FEATURE_LIFECYCLE },
-	{ "delayed_free_pidns", .feature = VK_FEATURE_LIFECYCLE },
-	{ "overcommit_policy_handler", .feature = VK_FEATURE_SYSCTL },
-	{ "overcommit_ratio_handler", .feature = VK_FEATURE_SYSCTL },
-	{ "overcommit_kbytes_handler", .feature = VK_FEATURE_SYSCTL },
 	{ "sysctl_overcommit_memory", .feature = VK_FEATURE_OVERCOMMIT },
 	{ "sysctl_overcommit_ratio", .feature = VK_FEATURE_OVERCOMMIT },
 	{ "sysctl_overcommit_kbytes", .feature = VK_FEATURE_OVERCOMMIT },
@@ -36,9 +33,6 @@ struct vk_symbol vk_symbols[] = {
 	{ "vm_committed_as_batch", .feature = VK_FEATURE_OVERCOMMIT },
 	{ "total_swap_pages", .feature = VK_FEATURE_OVERCOMMIT },
 	{ "hugetlb_total_pages", .feature = VK_FEATURE_OVERCOMMIT },
-	{ "__vm_enough_memory", .feature = VK_FEATURE_OVERCOMMIT },
-	{ "vm_commit_limit", .feature = VK_FEATURE_OVERCOMMIT },
-	{ "vm_memory_committed", .feature = VK_FEATURE_OVERCOMMIT },
 	{ "transparent_hugepage_flags", .feature = VK_FEATURE_THP },
 	{ "huge_anon_orders_always", .feature = VK_FEATURE_THP },
 	{ "huge_anon_orders_madvise", .feature = VK_FEATURE_THP },
@@ -49,8 +43,6 @@ struct vk_symbol vk_symbols[] = {
 	{ "min_free_kbytes", .feature = VK_FEATURE_THP },
 	{ "setup_per_zone_wmarks", .feature = VK_FEATURE_THP },
 	{ "__thp_vma_allowable_orders", .feature = VK_FEATURE_THP },
-	{ "anon_enabled_show", .feature = VK_FEATURE_THP },
-	{ "anon_enabled_store", .feature = VK_FEATURE_THP },
 	/* What tells this kernel from another: c/build.c. */
 	{ "__start_notes", .feature = VK_FEATURES },
 	{ "__stop_notes", .feature = VK_FEATURES },
@@ -100,40 +92,58 @@ unsigned long long vk_ns_id(const void *ns)
 	return 0;
 }
 
-/* ---- The hooks ---- */
+static unsigned long vk_find_thp_allowable_orders(void)
+{
+	struct vk_symbol *s = vk_symbol("__thp_vma_allowable_orders");
 
-VK_HOOKED(int, overcommit_policy_handler,
-	  (const void *table, int write, void *buffer, unsigned long *lenp, long long *ppos),
-	  (table, write, buffer, lenp, ppos))
-VK_HOOKED(int, overcommit_ratio_handler,
-	  (const void *table, int write, void *buffer, unsigned long *lenp, long long *ppos),
-	  (table, write, buffer, lenp, ppos))
-VK_HOOKED(int, overcommit_kbytes_handler,
-	  (const void *table, int write, void *buffer, unsigned long *lenp, long long *ppos),
-	  (table, write, buffer, lenp, ppos))
-VK_HOOKED(int, vm_enough_memory, (const void *mm, long pages, int cap_sys_admin),
-	  (mm, pages, cap_sys_admin))
-VK_HOOKED(unsigned long, vm_commit_limit, (void), ())
-VK_HOOKED(unsigned long, vm_memory_committed, (void), ())
-VK_HOOKED(unsigned long, thp_allowable_orders,
-	  (const void *vma, unsigned long vm_flags, int type, unsigned long orders),
-	  (vma, vm_flags, type, orders))
-VK_HOOKED(long, thp_enabled_show, (const void *kobj, const void *attr, void *buf),
-	  (kobj, attr, buf))
-VK_HOOKED(long, thp_enabled_store,
-	  (const void *kobj, const void *attr, const void *buf, unsigned long count),
-	  (kobj, attr, buf, count))
-VK_HOOKED(long, anon_enabled_show, (const void *kobj, const void *attr, void *buf),
-	  (kobj, attr, buf))
-VK_HOOKED(long, anon_enabled_store,
-	  (const void *kobj, const void *attr, const void *buf, unsigned long count),
-	  (kobj, attr, buf, count))
+	return s ? s->address : 0;
+}
 
-/* The two that run before the original and have no answer of their own. */
-DEFINE_STATIC_CALL_NULL(vk_original_wake_up_new_task, vk_before_wake_up_new_task);
-DEFINE_STATIC_CALL_NULL(vk_host_wake_up_new_task, vk_before_wake_up_new_task);
-DEFINE_STATIC_CALL_NULL(vk_original_delayed_free_pidns, vk_before_delayed_free_pidns);
-DEFINE_STATIC_CALL_NULL(vk_host_delayed_free_pidns, vk_before_delayed_free_pidns);
+/* What methods of many files are called with. */
+#define VK_PROC_HANDLER	int, const struct ctl_table *, int, void *, size_t *, loff_t *
+#define VK_SYSFS_SHOW	ssize_t, struct kobject *, struct kobj_attribute *, char *
+#define VK_SYSFS_STORE	ssize_t, struct kobject *, struct kobj_attribute *, const char *, size_t
+
+/* ---- The hooks, in the order in which a feature's go in ---- */
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_LIFECYCLE
+
+/* The end is seen before the first insertion. */
+VK_HOOK_STATIC(delayed_free_pidns, BEFORE(ANYONE), void, struct rcu_head *);
+VK_HOOK(wake_up_new_task, BEFORE(TASK), void, struct task_struct *);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_SYSCTL
+
+VK_HOOK_STATIC(overcommit_policy_handler, REPLACE(CURRENT), VK_PROC_HANDLER);
+VK_HOOK_STATIC(overcommit_ratio_handler, REPLACE(CURRENT), VK_PROC_HANDLER);
+VK_HOOK_STATIC(overcommit_kbytes_handler, REPLACE(CURRENT), VK_PROC_HANDLER);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_OVERCOMMIT
+
+VK_HOOK_AS(vm_enough_memory, __vm_enough_memory, REPLACE(MM), int,
+	   struct mm_struct *, long, int);
+VK_HOOK(vm_commit_limit, REPLACE(CURRENT), unsigned long);
+VK_HOOK(vm_memory_committed, REPLACE(CURRENT), unsigned long);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_THP
+
+/*
+ * Those that answer for the gate first. The type of who asks is that of later series: the function
+ * itself takes flags, below.
+ */
+VK_HOOK_FOUND(thp_allowable_orders, __thp_vma_allowable_orders, vk_find_thp_allowable_orders,
+	      SHADOW(VMA), unsigned long, struct vm_area_struct *, unsigned long, vk_tva_t,
+	      unsigned long);
+VK_HOOK_FOUND(thp_enabled_show, enabled_show, vk_find_thp_enabled_show, REPLACE(CURRENT),
+	      VK_SYSFS_SHOW);
+VK_HOOK_FOUND(thp_enabled_store, enabled_store, vk_find_thp_enabled_store, SHADOW(CURRENT),
+	      VK_SYSFS_STORE);
+VK_HOOK_STATIC(anon_enabled_show, SHADOW(CURRENT), VK_SYSFS_SHOW);
+VK_HOOK_STATIC(anon_enabled_store, SHADOW(CURRENT), VK_SYSFS_STORE);
 
 /* ---- Transparent huge pages: flags where later series have an enum ---- */
 
@@ -141,7 +151,7 @@ DEFINE_STATIC_CALL_NULL(vk_thp_allowable_orders_by_flags,
 			*(unsigned long (*)(const void *, unsigned long, unsigned long,
 					    unsigned long))NULL);
 
-static unsigned long vk_tva_flags(int type)
+static unsigned long vk_tva_flags(unsigned int type)
 {
 	switch (type) {
 	case VK_TVA_SMAPS:
@@ -155,63 +165,23 @@ static unsigned long vk_tva_flags(int type)
 	}
 }
 
-static notrace unsigned long vk_thp_allowable_orders_by_type(const void *vma,
-							     unsigned long vm_flags, int type,
+static notrace unsigned long vk_thp_allowable_orders_by_type(struct vm_area_struct *vma,
+							     unsigned long vm_flags,
+							     unsigned int type,
 							     unsigned long orders)
 {
 	return static_call(vk_thp_allowable_orders_by_flags)(vma, vm_flags, vk_tva_flags(type),
 							     orders);
 }
 
-#define VK_HOOK_MORE_wake_up_new_task
-#define VK_HOOK_MORE_delayed_free_pidns
-#define VK_HOOK_MORE_overcommit_policy_handler
-#define VK_HOOK_MORE_overcommit_ratio_handler
-#define VK_HOOK_MORE_overcommit_kbytes_handler
-#define VK_HOOK_MORE_vm_enough_memory
-#define VK_HOOK_MORE_vm_commit_limit
-#define VK_HOOK_MORE_vm_memory_committed
-#define VK_HOOK_MORE_thp_allowable_orders
-#define VK_HOOK_MORE_thp_enabled_show .find = vk_find_thp_enabled_show,
-#define VK_HOOK_MORE_thp_enabled_store .find = vk_find_thp_enabled_store,
-#define VK_HOOK_MORE_anon_enabled_show
-#define VK_HOOK_MORE_anon_enabled_store
-
-struct vk_hook vk_hooks[VK_HOOKS] = {
-	VK_HOOK_ENTRY(VK_HOOK_WAKE_UP_NEW_TASK, "wake_up_new_task", wake_up_new_task,
-		      LIFECYCLE, PASS, NONE),
-	VK_HOOK_ENTRY(VK_HOOK_DELAYED_FREE_PIDNS, "delayed_free_pidns", delayed_free_pidns,
-		      LIFECYCLE, PASS, NONE),
-	VK_HOOK_ENTRY(VK_HOOK_OVERCOMMIT_POLICY_HANDLER, "overcommit_policy_handler",
-		      overcommit_policy_handler, SYSCTL, REPL, CURRENT),
-	VK_HOOK_ENTRY(VK_HOOK_OVERCOMMIT_RATIO_HANDLER, "overcommit_ratio_handler",
-		      overcommit_ratio_handler, SYSCTL, REPL, CURRENT),
-	VK_HOOK_ENTRY(VK_HOOK_OVERCOMMIT_KBYTES_HANDLER, "overcommit_kbytes_handler",
-		      overcommit_kbytes_handler, SYSCTL, REPL, CURRENT),
-	VK_HOOK_ENTRY(VK_HOOK_VM_ENOUGH_MEMORY, "__vm_enough_memory", vm_enough_memory,
-		      OVERCOMMIT, REPL, MM),
-	VK_HOOK_ENTRY(VK_HOOK_VM_COMMIT_LIMIT, "vm_commit_limit", vm_commit_limit,
-		      OVERCOMMIT, REPL, CURRENT),
-	VK_HOOK_ENTRY(VK_HOOK_VM_MEMORY_COMMITTED, "vm_memory_committed", vm_memory_committed,
-		      OVERCOMMIT, REPL, CURRENT),
-	VK_HOOK_ENTRY(VK_HOOK_THP_ALLOWABLE_ORDERS, "__thp_vma_allowable_orders",
-		      thp_allowable_orders, THP, SHADOW, VMA),
-	VK_HOOK_ENTRY(VK_HOOK_THP_ENABLED_SHOW, "enabled_show", thp_enabled_show,
-		      THP, REPL, CURRENT),
-	VK_HOOK_ENTRY(VK_HOOK_THP_ENABLED_STORE, "enabled_store", thp_enabled_store,
-		      THP, SHADOW, CURRENT),
-	VK_HOOK_ENTRY(VK_HOOK_ANON_ENABLED_SHOW, "anon_enabled_show", anon_enabled_show,
-		      THP, SHADOW, CURRENT),
-	VK_HOOK_ENTRY(VK_HOOK_ANON_ENABLED_STORE, "anon_enabled_store", anon_enabled_store,
-		      THP, SHADOW, CURRENT),
-};
-
 /* Without a hook the original is the function itself. */
 static void vk_original_bind(struct vk_hook *h)
 {
-	struct vk_symbol *s = vk_symbol(h->symbol);
-	unsigned long function = h->find ? h->find() : s ? s->address : 0;
+	const struct vk_symbol *s = &h->by_name;
+	unsigned long function = s->matches == 1 && !s->sibling ? s->address : 0;
 
+	if (h->find)
+		function = h->find();
 	if (!function)
 		return;
 	__static_call_update(h->original, h->original_trampoline, (void *)function);
@@ -220,13 +190,14 @@ static void vk_original_bind(struct vk_hook *h)
 
 void vk_series_bind(void)
 {
+	struct vk_hook *h;
 	unsigned int id;
 
 	vk_overcommit_bind();
 	vk_thp_bind();
-	for (id = 0; id < VK_HOOKS; id++)
-		if (id != VK_HOOK_THP_ALLOWABLE_ORDERS)
-			vk_original_bind(&vk_hooks[id]);
+	vk_each_hook(h, id)
+		if (h != &vk_hook_thp_allowable_orders)
+			vk_original_bind(h);
 
 	VK_BIND_CALL(vk_thp_allowable_orders_by_flags, "__thp_vma_allowable_orders");
 	static_call_update(vk_original_thp_allowable_orders, vk_thp_allowable_orders_by_type);

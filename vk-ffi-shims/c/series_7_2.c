@@ -6,10 +6,12 @@
  * (THP), kernel/pid_namespace.c and kernel/sched/core.c (life of a namespace).
  */
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include "vk_series.h"
-#include "vk_stub.h"
+#define VK_HANDLERS_OPTIONAL
+#include "vk_hooks.h"
 
 /* ---- Layout: what the stubs and the handlers take for granted ---- */
 
@@ -23,15 +25,10 @@ static_assert(sizeof(((struct task_struct *)0)->flags) == 4);
 static_assert(IS_ENABLED(CONFIG_MEMCG));
 static_assert(IS_ENABLED(CONFIG_PER_VMA_LOCK));
 
-/* ---- Kernel symbols ---- */
+/* ---- Kernel symbols, but for the hooked functions ---- */
 
 struct vk_symbol vk_symbols[] = {
 	{ "ftrace_location", .feature = VK_FEATURE_LIFECYCLE },
-	{ "wake_up_new_task", .feature = VK_FEATURE_LIFECYCLE },
-	{ "delayed_free_pidns", .feature = VK_FEATURE_LIFECYCLE },
-	{ "overcommit_policy_handler", .feature = VK_FEATURE_SYSCTL },
-	{ "overcommit_ratio_handler", .feature = VK_FEATURE_SYSCTL },
-	{ "overcommit_kbytes_handler", .feature = VK_FEATURE_SYSCTL },
 	{ "sysctl_overcommit_memory", .feature = VK_FEATURE_OVERCOMMIT },
 	{ "sysctl_overcommit_ratio", .feature = VK_FEATURE_OVERCOMMIT },
 	{ "sysctl_overcommit_kbytes", .feature = VK_FEATURE_OVERCOMMIT },
@@ -41,9 +38,6 @@ struct vk_symbol vk_symbols[] = {
 	{ "vm_committed_as_batch", .feature = VK_FEATURE_OVERCOMMIT },
 	{ "total_swap_pages", .feature = VK_FEATURE_OVERCOMMIT },
 	{ "hugetlb_total_pages", .feature = VK_FEATURE_OVERCOMMIT },
-	{ "__vm_enough_memory", .feature = VK_FEATURE_OVERCOMMIT },
-	{ "vm_commit_limit", .feature = VK_FEATURE_OVERCOMMIT },
-	{ "vm_memory_committed", .feature = VK_FEATURE_OVERCOMMIT },
 	{ "transparent_hugepage_flags", .feature = VK_FEATURE_THP },
 	{ "huge_anon_orders_always", .feature = VK_FEATURE_THP },
 	{ "huge_anon_orders_madvise", .feature = VK_FEATURE_THP },
@@ -53,9 +47,6 @@ struct vk_symbol vk_symbols[] = {
 	{ "start_stop_khugepaged", .feature = VK_FEATURE_THP },
 	{ "min_free_kbytes", .feature = VK_FEATURE_THP },
 	{ "setup_per_zone_wmarks", .feature = VK_FEATURE_THP },
-	{ "__thp_vma_allowable_orders", .feature = VK_FEATURE_THP },
-	{ "anon_enabled_show", .feature = VK_FEATURE_THP },
-	{ "anon_enabled_store", .feature = VK_FEATURE_THP },
 	/* What tells this kernel from another: c/build.c. */
 	{ "__start_notes", .feature = VK_FEATURES },
 	{ "__stop_notes", .feature = VK_FEATURES },
@@ -113,95 +104,44 @@ unsigned long long vk_ns_id(const void *ns)
 	return ((const struct pid_namespace *)ns)->ns.ns_id;
 }
 
-/* ---- The hooks ---- */
+/* What methods of many files are called with. */
+#define VK_PROC_HANDLER	int, const struct ctl_table *, int, void *, size_t *, loff_t *
+#define VK_SYSFS_SHOW	ssize_t, struct kobject *, struct kobj_attribute *, char *
+#define VK_SYSFS_STORE	ssize_t, struct kobject *, struct kobj_attribute *, const char *, size_t
 
-VK_HOOKED(int, overcommit_policy_handler,
-	  (const void *table, int write, void *buffer, unsigned long *lenp, long long *ppos),
-	  (table, write, buffer, lenp, ppos))
-VK_HOOKED(int, overcommit_ratio_handler,
-	  (const void *table, int write, void *buffer, unsigned long *lenp, long long *ppos),
-	  (table, write, buffer, lenp, ppos))
-VK_HOOKED(int, overcommit_kbytes_handler,
-	  (const void *table, int write, void *buffer, unsigned long *lenp, long long *ppos),
-	  (table, write, buffer, lenp, ppos))
-VK_HOOKED(int, vm_enough_memory, (const void *mm, long pages, int cap_sys_admin),
-	  (mm, pages, cap_sys_admin))
-VK_HOOKED(unsigned long, vm_commit_limit, (void), ())
-VK_HOOKED(unsigned long, vm_memory_committed, (void), ())
-VK_HOOKED(unsigned long, thp_allowable_orders,
-	  (const void *vma, unsigned long vm_flags, int type, unsigned long orders),
-	  (vma, vm_flags, type, orders))
-VK_HOOKED(long, thp_enabled_show, (const void *kobj, const void *attr, void *buf),
-	  (kobj, attr, buf))
-VK_HOOKED(long, thp_enabled_store,
-	  (const void *kobj, const void *attr, const void *buf, unsigned long count),
-	  (kobj, attr, buf, count))
-VK_HOOKED(long, anon_enabled_show, (const void *kobj, const void *attr, void *buf),
-	  (kobj, attr, buf))
-VK_HOOKED(long, anon_enabled_store,
-	  (const void *kobj, const void *attr, const void *buf, unsigned long count),
-	  (kobj, attr, buf, count))
+/* ---- The hooks, in the order in which a feature's go in ---- */
 
-/* The two that run before the original and have no answer of their own. */
-DEFINE_STATIC_CALL_NULL(vk_original_wake_up_new_task, vk_before_wake_up_new_task);
-DEFINE_STATIC_CALL_NULL(vk_host_wake_up_new_task, vk_before_wake_up_new_task);
-DEFINE_STATIC_CALL_NULL(vk_original_delayed_free_pidns, vk_before_delayed_free_pidns);
-DEFINE_STATIC_CALL_NULL(vk_host_delayed_free_pidns, vk_before_delayed_free_pidns);
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_LIFECYCLE
 
-VK_STUB_OFFSETS
-VK_STUB_BEFORE_TASK(wake_up_new_task);
-VK_STUB_BEFORE(delayed_free_pidns);
-VK_STUB_CURRENT(overcommit_policy_handler);
-VK_STUB_CURRENT(overcommit_ratio_handler);
-VK_STUB_CURRENT(overcommit_kbytes_handler);
-VK_STUB_MM(vm_enough_memory);
-VK_STUB_CURRENT(vm_commit_limit);
-VK_STUB_CURRENT(vm_memory_committed);
-VK_STUB_VMA(thp_allowable_orders);
-VK_STUB_CURRENT(thp_enabled_show);
-VK_STUB_CURRENT(thp_enabled_store);
-VK_STUB_CURRENT(anon_enabled_show);
-VK_STUB_CURRENT(anon_enabled_store);
+/* The end is seen before the first insertion. */
+VK_HOOK_STATIC(delayed_free_pidns, BEFORE(ANYONE), void, struct rcu_head *);
+VK_HOOK(wake_up_new_task, BEFORE(TASK), void, struct task_struct *);
 
-#define VK_HOOK_MORE_wake_up_new_task
-#define VK_HOOK_MORE_delayed_free_pidns
-#define VK_HOOK_MORE_overcommit_policy_handler
-#define VK_HOOK_MORE_overcommit_ratio_handler
-#define VK_HOOK_MORE_overcommit_kbytes_handler
-#define VK_HOOK_MORE_vm_enough_memory
-#define VK_HOOK_MORE_vm_commit_limit
-#define VK_HOOK_MORE_vm_memory_committed
-#define VK_HOOK_MORE_thp_allowable_orders
-#define VK_HOOK_MORE_thp_enabled_show .find = vk_find_thp_enabled_show,
-#define VK_HOOK_MORE_thp_enabled_store .find = vk_find_thp_enabled_store,
-#define VK_HOOK_MORE_anon_enabled_show
-#define VK_HOOK_MORE_anon_enabled_store
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_SYSCTL
 
-struct vk_hook vk_hooks[VK_HOOKS] = {
-	VK_HOOK_ENTRY(VK_HOOK_WAKE_UP_NEW_TASK, "wake_up_new_task", wake_up_new_task,
-		      LIFECYCLE, PASS, NONE),
-	VK_HOOK_ENTRY(VK_HOOK_DELAYED_FREE_PIDNS, "delayed_free_pidns", delayed_free_pidns,
-		      LIFECYCLE, PASS, NONE),
-	VK_HOOK_ENTRY(VK_HOOK_OVERCOMMIT_POLICY_HANDLER, "overcommit_policy_handler",
-		      overcommit_policy_handler, SYSCTL, REPL, CURRENT),
-	VK_HOOK_ENTRY(VK_HOOK_OVERCOMMIT_RATIO_HANDLER, "overcommit_ratio_handler",
-		      overcommit_ratio_handler, SYSCTL, REPL, CURRENT),
-	VK_HOOK_ENTRY(VK_HOOK_OVERCOMMIT_KBYTES_HANDLER, "overcommit_kbytes_handler",
-		      overcommit_kbytes_handler, SYSCTL, REPL, CURRENT),
-	VK_HOOK_ENTRY(VK_HOOK_VM_ENOUGH_MEMORY, "__vm_enough_memory", vm_enough_memory,
-		      OVERCOMMIT, REPL, MM),
-	VK_HOOK_ENTRY(VK_HOOK_VM_COMMIT_LIMIT, "vm_commit_limit", vm_commit_limit,
-		      OVERCOMMIT, REPL, CURRENT),
-	VK_HOOK_ENTRY(VK_HOOK_VM_MEMORY_COMMITTED, "vm_memory_committed", vm_memory_committed,
-		      OVERCOMMIT, REPL, CURRENT),
-	VK_HOOK_ENTRY(VK_HOOK_THP_ALLOWABLE_ORDERS, "__thp_vma_allowable_orders",
-		      thp_allowable_orders, THP, SHADOW, VMA),
-	VK_HOOK_ENTRY(VK_HOOK_THP_ENABLED_SHOW, "enabled_show", thp_enabled_show,
-		      THP, REPL, CURRENT),
-	VK_HOOK_ENTRY(VK_HOOK_THP_ENABLED_STORE, "enabled_store", thp_enabled_store,
-		      THP, SHADOW, CURRENT),
-	VK_HOOK_ENTRY(VK_HOOK_ANON_ENABLED_SHOW, "anon_enabled_show", anon_enabled_show,
-		      THP, SHADOW, CURRENT),
-	VK_HOOK_ENTRY(VK_HOOK_ANON_ENABLED_STORE, "anon_enabled_store", anon_enabled_store,
-		      THP, SHADOW, CURRENT),
-};
+VK_HOOK_STATIC(overcommit_policy_handler, REPLACE(CURRENT), VK_PROC_HANDLER);
+VK_HOOK_STATIC(overcommit_ratio_handler, REPLACE(CURRENT), VK_PROC_HANDLER);
+VK_HOOK_STATIC(overcommit_kbytes_handler, REPLACE(CURRENT), VK_PROC_HANDLER);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_OVERCOMMIT
+
+VK_HOOK_AS(vm_enough_memory, __vm_enough_memory, REPLACE(MM), int,
+	   const struct mm_struct *, long, int);
+VK_HOOK(vm_commit_limit, REPLACE(CURRENT), unsigned long);
+VK_HOOK(vm_memory_committed, REPLACE(CURRENT), unsigned long);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_THP
+
+/* Those that answer for the gate first. */
+VK_HOOK_AS(thp_allowable_orders, __thp_vma_allowable_orders, SHADOW(VMA), unsigned long,
+	   struct vm_area_struct *, vm_flags_t, enum tva_type, unsigned long);
+VK_HOOK_FOUND(thp_enabled_show, enabled_show, vk_find_thp_enabled_show, REPLACE(CURRENT),
+	      VK_SYSFS_SHOW);
+VK_HOOK_FOUND(thp_enabled_store, enabled_store, vk_find_thp_enabled_store, SHADOW(CURRENT),
+	      VK_SYSFS_STORE);
+VK_HOOK_STATIC(anon_enabled_show, SHADOW(CURRENT), VK_SYSFS_SHOW);
+VK_HOOK_STATIC(anon_enabled_store, SHADOW(CURRENT), VK_SYSFS_STORE);

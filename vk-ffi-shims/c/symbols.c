@@ -49,33 +49,51 @@ static bool vk_suffix_matters(const char *suffix)
 	       str_has_prefix(suffix, ".part");
 }
 
+static void vk_symbol_compare(struct vk_symbol *s, const char *name, size_t len, const char *dot,
+			      unsigned long address)
+{
+	if (strncmp(s->name, name, len) || s->name[len])
+		return;
+	if (!dot) {
+		s->matches++;
+		s->address = address;
+	} else if (vk_suffix_matters(dot) && !s->sibling) {
+		strscpy(s->sibling_text, dot, sizeof(s->sibling_text));
+		s->sibling = s->sibling_text;
+	}
+}
+
 static int vk_symbol_seen(void *unused, const char *name, unsigned long address)
 {
 	const char *dot = strchr(name, '.');
 	size_t len = dot ? dot - name : strlen(name);
 	struct vk_symbol *s;
+	struct vk_hook *h;
+	unsigned int id;
 
-	for (s = vk_symbols; s->name; s++) {
-		if (strncmp(s->name, name, len) || s->name[len])
-			continue;
-		if (!dot) {
-			s->matches++;
-			s->address = address;
-		} else if (vk_suffix_matters(dot) && !s->sibling) {
-			strscpy(s->sibling_text, dot, sizeof(s->sibling_text));
-			s->sibling = s->sibling_text;
-		}
-	}
+	for (s = vk_symbols; s->name; s++)
+		vk_symbol_compare(s, name, len, dot, address);
+	vk_each_hook(h, id)
+		if (h->by_name.name)
+			vk_symbol_compare(&h->by_name, name, len, dot, address);
 	return 0;
 }
 
-/* Looks all of vk_symbols up in one pass over the kernel's symbol table, once it is reached. */
+/* Looks all names up in one pass over the kernel's symbol table, once it is reached. */
 int vk_symbols_look_up(void)
 {
+	struct vk_symbol *s;
+	struct vk_hook *h;
+	unsigned int id;
+
+	for (s = vk_symbols; s->name; s++)
+		s->matches = 0;
+	vk_each_hook(h, id)
+		h->by_name.matches = 0;
 	return static_call(vk_kallsyms_each)(vk_symbol_seen, NULL);
 }
 
-/* Reaches the kernel's symbol table and looks all of vk_symbols up. */
+/* Reaches the kernel's symbol table and looks up vk_symbols and the hooks. */
 int vk_symbols_resolve(void)
 {
 	static bool done;

@@ -137,39 +137,13 @@ bool vk_thp_gate_is_open(void)
 	return READ_ONCE(vk_gate_open);
 }
 
-/* ---- What the host gets ---- */
-
-unsigned long vk_host_thp_allowable_orders_call(const void *vma, unsigned long vm_flags, int type,
-						unsigned long orders)
-{
-	return static_call(vk_host_thp_allowable_orders)(vma, vm_flags, type, orders);
-}
-
-long vk_host_thp_enabled_store_call(const void *kobj, const void *attr, const void *buf,
-				    unsigned long count)
-{
-	return static_call(vk_host_thp_enabled_store)(kobj, attr, buf, count);
-}
-
-long vk_host_anon_enabled_show_call(const void *kobj, const void *attr, void *buf)
-{
-	return static_call(vk_host_anon_enabled_show)(kobj, attr, buf);
-}
-
-long vk_host_anon_enabled_store_call(const void *kobj, const void *attr, const void *buf,
-				     unsigned long count)
-{
-	return static_call(vk_host_anon_enabled_store)(kobj, attr, buf, count);
-}
-
 /* ---- Shadows: the host's own policy while the gate is open ---- */
 
-static notrace unsigned long vk_shadow_thp_allowable_orders(const void *p, unsigned long vm_flags,
-							    int type, unsigned long orders)
+static notrace unsigned long vk_shadow_thp_allowable_orders(struct vm_area_struct *vma,
+							    unsigned long vm_flags,
+							    vk_tva_t type, unsigned long orders)
 {
-	struct vm_area_struct *vma = (struct vm_area_struct *)p;
-
-	if (type != VK_TVA_FORCED_COLLAPSE && vma_is_anonymous(vma) &&
+	if ((unsigned int)type != VK_TVA_FORCED_COLLAPSE && vma_is_anonymous(vma) &&
 	    !(vm_flags & READ_ONCE(vk_host_vm_flags))) {
 		orders &= ~BIT(HPAGE_PMD_ORDER);
 		if (!orders)
@@ -179,20 +153,21 @@ static notrace unsigned long vk_shadow_thp_allowable_orders(const void *p, unsig
 }
 
 /* The original, and what follows from its change before the writer returns. It sleeps. */
-static notrace long vk_shadow_thp_enabled_store(const void *kobj, const void *attr,
-						const void *buf, unsigned long count)
+static notrace long vk_shadow_thp_enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
+						const char *buf, unsigned long count)
 {
-	int slot = vk_flight_enter(VK_HOOK_THP_ENABLED_STORE);
+	int slot = vk_flight_enter(vk_hook_thp_enabled_store.id);
 	long ret = static_call(vk_original_thp_enabled_store)(kobj, attr, buf, count);
 
 	spin_lock(vk_orders_lock);
 	vk_host_vm_flags_update();
 	spin_unlock(vk_orders_lock);
-	vk_flight_leave(VK_HOOK_THP_ENABLED_STORE, slot);
+	vk_flight_leave(vk_hook_thp_enabled_store.id, slot);
 	return ret;
 }
 
-static notrace long vk_shadow_anon_enabled_show(const void *kobj, const void *attr, void *buf)
+static notrace long vk_shadow_anon_enabled_show(struct kobject *kobj, struct kobj_attribute *attr,
+						char *buf)
 {
 	const char *text;
 
@@ -210,8 +185,8 @@ static notrace long vk_shadow_anon_enabled_show(const void *kobj, const void *at
 }
 
 /* As anon_enabled_store() and set_anon_enabled_mode(), with vk_host_always for the open bit. */
-static notrace long vk_shadow_anon_enabled_store(const void *kobj, const void *attr,
-						 const void *buf, unsigned long count)
+static notrace long vk_shadow_anon_enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
+						 const char *buf, unsigned long count)
 {
 	static const char *const modes[] = { "always", "inherit", "madvise", "never" };
 	int mode, err, slot;
@@ -230,9 +205,9 @@ static notrace long vk_shadow_anon_enabled_store(const void *kobj, const void *a
 	__assign_bit(HPAGE_PMD_ORDER, vk_orders_madvise, mode == 2);
 	vk_host_vm_flags_update();
 	spin_unlock(vk_orders_lock);
-	slot = vk_flight_enter(VK_HOOK_ANON_ENABLED_STORE);
+	slot = vk_flight_enter(vk_hook_anon_enabled_store.id);
 	err = static_call(vk_start_stop_khugepaged)();
-	vk_flight_leave(VK_HOOK_ANON_ENABLED_STORE, slot);
+	vk_flight_leave(vk_hook_anon_enabled_store.id, slot);
 	return err ? err : (long)count;
 }
 
@@ -252,10 +227,10 @@ int vk_thp_gate_open(void)
 
 	if (vk_gate_open)
 		return 0;
-	if (vk_hooks[VK_HOOK_THP_ALLOWABLE_ORDERS].state != VK_STATE_ARMED ||
-	    vk_hooks[VK_HOOK_THP_ENABLED_STORE].state != VK_STATE_ARMED ||
-	    vk_hooks[VK_HOOK_ANON_ENABLED_SHOW].state != VK_STATE_ARMED ||
-	    vk_hooks[VK_HOOK_ANON_ENABLED_STORE].state != VK_STATE_ARMED)
+	if (vk_hook_thp_allowable_orders.state != VK_STATE_ARMED ||
+	    vk_hook_thp_enabled_store.state != VK_STATE_ARMED ||
+	    vk_hook_anon_enabled_show.state != VK_STATE_ARMED ||
+	    vk_hook_anon_enabled_store.state != VK_STATE_ARMED)
 		return -ENODEV;
 
 	static_call_update(vk_host_thp_enabled_store, vk_shadow_thp_enabled_store);

@@ -8,6 +8,8 @@
 #include "vk_shims.h"
 
 #define VK_ENTRY_BYTES 16
+/* How many arguments a hooked function may take. */
+#define VK_ARGUMENTS 10
 
 /* A function or an object of the kernel that is not exported. */
 struct vk_symbol {
@@ -28,6 +30,8 @@ struct vk_symbol {
  */
 struct vk_hook {
 	const char *symbol;
+	/* Finds it by its name; no name if @find does. */
+	struct vk_symbol by_name;
 	unsigned int feature;
 	unsigned int kind;
 	unsigned int subject;
@@ -38,7 +42,12 @@ struct vk_hook {
 	void *host_trampoline;
 	/* For functions whose name is not unique: finds the address in data. */
 	unsigned long (*find)(void);
+	/* The line's prototype: the types of the arguments, and all as they cross (VK_CODE). */
+	const char *takes;
+	unsigned int arguments;
+	unsigned char codes[VK_ARGUMENTS + 1];
 
+	unsigned int id;		/* its place in the table */
 	unsigned long function;
 	unsigned long site;		/* the ftrace nop */
 	unsigned char planned_bytes[VK_ENTRY_BYTES];
@@ -48,7 +57,12 @@ struct vk_hook {
 	atomic_t sleepers;
 };
 
-extern struct vk_hook vk_hooks[VK_HOOKS];
+/* The hooks in the order of their lines: vk_hooks.h. */
+extern struct vk_hook *const vk_hook_table[];
+extern struct vk_hook *const vk_hook_table_end[];
+#define VK_HOOKS ((unsigned int)(vk_hook_table_end - vk_hook_table))
+#define vk_each_hook(h, id)						\
+	for (id = 0; id < VK_HOOKS && (h = vk_hook_table[id], true); id++)
 
 /* The symbols the series file wants; ends with a NULL name. */
 extern struct vk_symbol vk_symbols[];

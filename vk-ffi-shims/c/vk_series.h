@@ -10,22 +10,36 @@
 
 /* ---- Of the series file ---- */
 
-unsigned long vk_handler_thp_allowable_orders(const void *vma, unsigned long vm_flags, int type,
-					      unsigned long orders);
-long vk_handler_thp_enabled_store(const void *kobj, const void *attr, const void *buf,
-				  unsigned long count);
-long vk_handler_anon_enabled_show(const void *kobj, const void *attr, void *buf);
-long vk_handler_anon_enabled_store(const void *kobj, const void *attr, const void *buf,
-				   unsigned long count);
+/* What the shared files use of one of its hooks. The types are those of its line. */
+#define VK_HOOK_DECLARE(name, ret, params...)				\
+	extern struct vk_hook vk_hook_##name;				\
+	ret vk_original_##name(params);					\
+	DECLARE_STATIC_CALL(vk_original_##name, vk_original_##name);	\
+	DECLARE_STATIC_CALL(vk_host_##name, vk_original_##name)
 
-DECLARE_STATIC_CALL(vk_original_thp_allowable_orders, vk_handler_thp_allowable_orders);
-DECLARE_STATIC_CALL(vk_original_thp_enabled_store, vk_handler_thp_enabled_store);
-DECLARE_STATIC_CALL(vk_original_anon_enabled_show, vk_handler_anon_enabled_show);
-DECLARE_STATIC_CALL(vk_original_anon_enabled_store, vk_handler_anon_enabled_store);
-DECLARE_STATIC_CALL(vk_host_thp_allowable_orders, vk_handler_thp_allowable_orders);
-DECLARE_STATIC_CALL(vk_host_thp_enabled_store, vk_handler_thp_enabled_store);
-DECLARE_STATIC_CALL(vk_host_anon_enabled_show, vk_handler_anon_enabled_show);
-DECLARE_STATIC_CALL(vk_host_anon_enabled_store, vk_handler_anon_enabled_store);
+/* Who asks for huge pages: an enum, or where flags say it the numbers of enum vk_tva. */
+#include <linux/huge_mm.h>
+#ifdef TVA_SMAPS
+typedef unsigned int vk_tva_t;
+#else
+typedef enum tva_type vk_tva_t;
+#endif
+
+struct kobj_attribute;
+struct kobject;
+struct rcu_head;
+struct task_struct;
+struct vm_area_struct;
+
+VK_HOOK_DECLARE(wake_up_new_task, void, struct task_struct *task);
+VK_HOOK_DECLARE(thp_allowable_orders, unsigned long, struct vm_area_struct *vma,
+		unsigned long vm_flags, vk_tva_t type, unsigned long orders);
+VK_HOOK_DECLARE(thp_enabled_store, long, struct kobject *kobj, struct kobj_attribute *attr,
+		const char *buf, unsigned long count);
+VK_HOOK_DECLARE(anon_enabled_show, long, struct kobject *kobj, struct kobj_attribute *attr,
+		char *buf);
+VK_HOOK_DECLARE(anon_enabled_store, long, struct kobject *kobj, struct kobj_attribute *attr,
+		const char *buf, unsigned long count);
 
 /* ---- Of the shared files ---- */
 
@@ -38,8 +52,6 @@ unsigned long vk_find_thp_enabled_show(void);
 unsigned long vk_find_thp_enabled_store(void);
 
 /* What the stubs of hooks without an answer of their own call. */
-struct rcu_head;
-struct task_struct;
 void vk_before_wake_up_new_task(struct task_struct *task);
 void vk_before_delayed_free_pidns(struct rcu_head *rcu);
 

@@ -66,26 +66,6 @@
 #define VK_TO_HOST(name) "jmp " STATIC_CALL_TRAMP_STR(vk_host_##name) "\n\t"
 #define VK_CURRENT "movq %gs:current_task(%rip), %rax\n\t"
 
-/* Subject: current. 7 instructions for a host caller. NULL thread_pid: past release_task(). */
-#define VK_STUB_CURRENT(name)						\
-	VK_STUB(name,							\
-		VK_CURRENT						\
-		"movq vk_task_pid(%rax), %rax\n\t"			\
-		"testq %rax, %rax\n\t"				\
-		"jz 1f\n\t"						\
-		"cmpl $0, vk_pid_level(%rax)\n\t"				\
-		"jne vk_handler_" #name "\n"				\
-		"1:\t" VK_TO_HOST(name))
-
-#define VK_STUB_OWN_MM(name)						\
-		"testl $vk_kthread, vk_task_flags(%rax)\n\t"		\
-		"jnz vk_handler_" #name "\n\t"				\
-		"movq vk_task_pid(%rax), %rax\n\t"			\
-		"cmpl $0, vk_pid_level(%rax)\n\t"				\
-		"jne 2f\n\t"						\
-		VK_TO_HOST(name)					\
-		VK_STUB_TREE(name)
-
 /* GOLDEN_RATIO_64 without a suffix, which the assembler would not understand. */
 #define VK_GOLDEN_RATIO 0x61C8864680B583EB
 static_assert(VK_GOLDEN_RATIO == GOLDEN_RATIO_64);
@@ -94,94 +74,108 @@ static_assert(VK_GOLDEN_RATIO == GOLDEN_RATIO_64);
  * With the pid of a task below the initial namespace in rax: nobody in its tree has a policy if
  * there is no mark. The bucket is vk_ns_tree()'s.
  */
-#define VK_STUB_TREE(name)						\
+#define VK_STUB_TREE(name, ours)					\
 		"2:\tmovq vk_pid_tree(%rax), %rax\n\t"			\
 		"movabsq $" __stringify(VK_GOLDEN_RATIO) ", %r10\n\t"	\
 		"imulq %r10, %rax\n\t"					\
 		"shrq $(64 - " __stringify(VK_TREE_BITS) "), %rax\n\t"	\
 		"cmpl $0, vk_tree_marks(,%rax,4)\n\t"			\
-		"jne vk_handler_" #name "\n\t"				\
+		"jne " ours "\n\t"					\
 		VK_TO_HOST(name)
+
+
+/*
+ * Filters: who goes to the label or function @ours, and who straight on to the host's way.
+ *
+ * ANYONE: everybody is ours.
+ */
+#define VK_FILTER_ANYONE(name, ours)	"jmp " ours "\n\t"
+
+/* Subject: current. 7 instructions for a host caller. NULL thread_pid: past release_task(). */
+#define VK_FILTER_CURRENT(name, ours)					\
+		VK_CURRENT						\
+		"movq vk_task_pid(%rax), %rax\n\t"			\
+		"testq %rax, %rax\n\t"					\
+		"jz 1f\n\t"						\
+		"cmpl $0, vk_pid_level(%rax)\n\t"			\
+		"jne " ours "\n"					\
+		"1:\t" VK_TO_HOST(name)
+
+#define VK_FILTER_OWN_MM(name, ours)					\
+		"testl $vk_kthread, vk_task_flags(%rax)\n\t"		\
+		"jnz " ours "\n\t"					\
+		"movq vk_task_pid(%rax), %rax\n\t"			\
+		"cmpl $0, vk_pid_level(%rax)\n\t"			\
+		"jne 2f\n\t"						\
+		VK_TO_HOST(name)					\
+		VK_STUB_TREE(name, ours)
 
 /*
  * Subject: the mm in the first argument. Certain only for a user task's own mm, where
  * thread_pid is not NULL either: exit_mm() comes before release_task().
  */
-#define VK_STUB_MM(name)						\
-	VK_STUB(name,							\
+#define VK_FILTER_MM(name, ours)					\
 		VK_CURRENT						\
-		"cmpq %rdi, vk_task_mm(%rax)\n\t"				\
-		"jne vk_handler_" #name "\n\t"				\
-		VK_STUB_OWN_MM(name))
+		"cmpq %rdi, vk_task_mm(%rax)\n\t"			\
+		"jne " ours "\n\t"					\
+		VK_FILTER_OWN_MM(name, ours)
 
 /* Subject: the mm of the VMA in the first argument. A vdso VMA has none. */
-#define VK_STUB_VMA(name)						\
-	VK_STUB(name,							\
+#define VK_FILTER_VMA(name, ours)					\
 		VK_CURRENT						\
 		"movq vk_vma_mm(%rdi), %r10\n\t"			\
-		"cmpq %r10, vk_task_mm(%rax)\n\t"				\
-		"jne vk_handler_" #name "\n\t"				\
-		VK_STUB_OWN_MM(name))
+		"cmpq %r10, vk_task_mm(%rax)\n\t"			\
+		"jne " ours "\n\t"					\
+		VK_FILTER_OWN_MM(name, ours)
 
-/*
- * Subject: the new task in the first argument. vk_before_NAME(task) runs first when the task
- * is not of the initial namespace, then the original, with nothing of ours on the stack.
- */
-#define VK_STUB_BEFORE_TASK(name)					\
-	VK_STUB(name,							\
+/* Subject: the task in the first argument, new or not. */
+#define VK_FILTER_TASK(name, ours)					\
 		"movq vk_task_pid(%rdi), %rax\n\t"			\
-		"testq %rax, %rax\n\t"				\
+		"testq %rax, %rax\n\t"					\
 		"jz 1f\n\t"						\
-		"cmpl $0, vk_pid_level(%rax)\n\t"				\
-		"je 1f\n\t"						\
-		"pushq %rdi\n\t"					\
-		"call vk_before_" #name "\n\t"				\
-		"popq %rdi\n"						\
-		"1:\t" VK_TO_HOST(name))
+		"cmpl $0, vk_pid_level(%rax)\n\t"			\
+		"jne " ours "\n"					\
+		"1:\t" VK_TO_HOST(name)
 
-/* No filter: vk_before_NAME(argument), then the original. */
-#define VK_STUB_BEFORE(name)						\
+/* Stubs by kind. REPLACE, AROUND and SHADOW: ours go to the handler, which answers. */
+#define VK_STUB_REPLACE(name, filter)					\
+	VK_STUB(name, VK_FILTER_##filter(name, "vk_handler_" #name))
+#define VK_STUB_AROUND VK_STUB_REPLACE
+#define VK_STUB_SHADOW VK_STUB_REPLACE
+
+/* BEFORE: vk_before_NAME(first argument), in C, then the original with nothing of ours on the stack. */
+#define VK_STUB_BEFORE(name, filter)					\
 	VK_STUB(name,							\
-		"pushq %rdi\n\t"					\
+		VK_FILTER_##filter(name, "9f")				\
+		"9:\tpushq %rdi\n\t"					\
 		"call vk_before_" #name "\n\t"				\
-		"popq %rdi\n\t"					\
+		"popq %rdi\n\t"						\
 		VK_TO_HOST(name))
 
 /*
- * The static calls, the weak handler and vk_original_NAME() of one hook. The handler is weak so
- * that an author who does not use a hook links all the same; it answers as the host.
+ * PRE: vk_handler_NAME(words), then the original with nothing of ours on the stack. The handler
+ * may change the arguments: words 0 to 5 are those in registers, word 6 is padding, word 7 the
+ * return address, and from word 8 on are those on the stack.
  */
-#define VK_HOOKED(ret, name, params, args)				\
-	ret vk_handler_##name params;					\
-	ret vk_original_##name params;					\
-	DEFINE_STATIC_CALL_NULL(vk_original_##name, vk_handler_##name);	\
-	DEFINE_STATIC_CALL_NULL(vk_host_##name, vk_handler_##name);	\
-	notrace ret vk_original_##name params				\
-	{								\
-		return static_call(vk_original_##name) args;		\
-	}								\
-	__weak notrace ret vk_handler_##name params			\
-	{								\
-		return static_call(vk_host_##name) args;		\
-	}
-
-/* A series without stubs says so before it includes this file. */
-#ifndef VK_HOOK_STUB
-#define VK_HOOK_STUB(name) ((void *)vk_stub_##name)
-#endif
-
-#define VK_HOOK_ENTRY(id, sym, name, f, k, s)				\
-	[id] = {							\
-		.symbol = sym,						\
-		.feature = VK_FEATURE_##f,				\
-		.kind = VK_KIND_##k,					\
-		.subject = VK_SUBJECT_##s,				\
-		.stub = VK_HOOK_STUB(name),					\
-		.original = &STATIC_CALL_KEY(vk_original_##name),	\
-		.original_trampoline = STATIC_CALL_TRAMP_ADDR(vk_original_##name), \
-		.host = &STATIC_CALL_KEY(vk_host_##name),		\
-		.host_trampoline = STATIC_CALL_TRAMP_ADDR(vk_host_##name), \
-		VK_HOOK_MORE_##name					\
-	}
+#define VK_STUB_PRE(name, filter)					\
+	VK_STUB(name,							\
+		VK_FILTER_##filter(name, "9f")				\
+		"9:\tsubq $8, %rsp\n\t"					\
+		"pushq %r9\n\t"						\
+		"pushq %r8\n\t"						\
+		"pushq %rcx\n\t"					\
+		"pushq %rdx\n\t"					\
+		"pushq %rsi\n\t"					\
+		"pushq %rdi\n\t"					\
+		"movq %rsp, %rdi\n\t"					\
+		"call vk_handler_" #name "\n\t"				\
+		"popq %rdi\n\t"						\
+		"popq %rsi\n\t"						\
+		"popq %rdx\n\t"						\
+		"popq %rcx\n\t"						\
+		"popq %r8\n\t"						\
+		"popq %r9\n\t"						\
+		"addq $8, %rsp\n\t"					\
+		VK_TO_HOST(name))
 
 #endif

@@ -34,10 +34,11 @@ enum vk_kind {
 
 /* Whose policy a decision is about. */
 enum vk_subject {
-	VK_SUBJECT_NONE = 0,	/* the argument says it itself */
+	VK_SUBJECT_NONE = 0,	/* nobody's in particular: every caller is ours */
 	VK_SUBJECT_CURRENT = 1,	/* the running task */
 	VK_SUBJECT_MM = 2,	/* a struct mm_struct */
 	VK_SUBJECT_VMA = 3,	/* the mm of a struct vm_area_struct */
+	VK_SUBJECT_TASK = 4,	/* a struct task_struct */
 };
 
 enum vk_feature {
@@ -46,23 +47,6 @@ enum vk_feature {
 	VK_FEATURE_OVERCOMMIT = 2,
 	VK_FEATURE_THP = 3,
 	VK_FEATURES = 4,
-};
-
-enum vk_hook_id {
-	VK_HOOK_WAKE_UP_NEW_TASK = 0,
-	VK_HOOK_DELAYED_FREE_PIDNS = 1,
-	VK_HOOK_OVERCOMMIT_POLICY_HANDLER = 2,
-	VK_HOOK_OVERCOMMIT_RATIO_HANDLER = 3,
-	VK_HOOK_OVERCOMMIT_KBYTES_HANDLER = 4,
-	VK_HOOK_VM_ENOUGH_MEMORY = 5,
-	VK_HOOK_VM_COMMIT_LIMIT = 6,
-	VK_HOOK_VM_MEMORY_COMMITTED = 7,
-	VK_HOOK_THP_ALLOWABLE_ORDERS = 8,
-	VK_HOOK_THP_ENABLED_SHOW = 9,
-	VK_HOOK_THP_ENABLED_STORE = 10,
-	VK_HOOK_ANON_ENABLED_SHOW = 11,
-	VK_HOOK_ANON_ENABLED_STORE = 12,
-	VK_HOOKS = 13,
 };
 
 /* Where a hook is in its life. */
@@ -75,8 +59,18 @@ enum vk_state {
 
 /* Resolves every symbol and plans every hook. Process context, once, before anything else. */
 int vk_resolve(void);
-/* Why hook @id (or the feature's data, with @id = VK_HOOKS + feature) was not planned; "" if it was. */
+/* How many hooks there are. Their numbers are the order of their lines. */
+unsigned int vk_hook_count(void);
+/* Why hook @id was not planned, or the feature's data cannot be used; "" if all is well. */
 const char *vk_refusal(unsigned int id);
+const char *vk_feature_refused(unsigned int feature);
+/* The number of a hook by the address of its struct vk_hook. */
+unsigned int vk_hook_id(const void *hook);
+/* The type that argument @nth of hook @id crosses as, 0 for what is returned; VK_CODE of vk_hooks.h. */
+unsigned int vk_hook_code(unsigned int id, unsigned int nth);
+unsigned int vk_hook_arguments(unsigned int id);
+/* The types of its arguments, as they stand in its line. */
+const char *vk_hook_takes(unsigned int id);
 
 const char *vk_hook_symbol(unsigned int id);
 const char *vk_feature_name(unsigned int feature);
@@ -225,35 +219,6 @@ bool vk_thp_gate_is_open(void);
 
 /* A user of sysfs or proc: copies into the kernel buffer the file's method was given. */
 bool vk_copy_out(void *buffer, unsigned long room, const unsigned char *text, unsigned long len);
-
-/* ---- Originals: the hooked function as if the hook were not there ------------------ */
-
-int vk_original_overcommit_policy_handler(const void *table, int write, void *buffer,
-					  unsigned long *lenp, long long *ppos);
-int vk_original_overcommit_ratio_handler(const void *table, int write, void *buffer,
-					 unsigned long *lenp, long long *ppos);
-int vk_original_overcommit_kbytes_handler(const void *table, int write, void *buffer,
-					  unsigned long *lenp, long long *ppos);
-int vk_original_vm_enough_memory(const void *mm, long pages, int cap_sys_admin);
-unsigned long vk_original_vm_commit_limit(void);
-unsigned long vk_original_vm_memory_committed(void);
-unsigned long vk_original_thp_allowable_orders(const void *vma, unsigned long vm_flags, int type,
-					       unsigned long orders);
-/* What the host gets: the original, or with the gate open the host's shadow. */
-unsigned long vk_host_thp_allowable_orders_call(const void *vma, unsigned long vm_flags, int type,
-						unsigned long orders);
-long vk_original_thp_enabled_show(const void *kobj, const void *attr, void *buf);
-long vk_original_thp_enabled_store(const void *kobj, const void *attr, const void *buf,
-				   unsigned long count);
-long vk_host_thp_enabled_store_call(const void *kobj, const void *attr, const void *buf,
-				    unsigned long count);
-long vk_host_anon_enabled_show_call(const void *kobj, const void *attr, void *buf);
-long vk_host_anon_enabled_store_call(const void *kobj, const void *attr, const void *buf,
-				     unsigned long count);
-
-long vk_original_anon_enabled_show(const void *kobj, const void *attr, void *buf);
-long vk_original_anon_enabled_store(const void *kobj, const void *attr, const void *buf,
-				    unsigned long count);
 
 /* ---- Locks, RCU, the module ------------------------------------------------------- */
 

@@ -9,6 +9,7 @@ pub const VK_SUBJECT_NONE: vk_subject = 0;
 pub const VK_SUBJECT_CURRENT: vk_subject = 1;
 pub const VK_SUBJECT_MM: vk_subject = 2;
 pub const VK_SUBJECT_VMA: vk_subject = 3;
+pub const VK_SUBJECT_TASK: vk_subject = 4;
 pub type vk_subject = ::core::ffi::c_uint;
 pub const VK_FEATURE_LIFECYCLE: vk_feature = 0;
 pub const VK_FEATURE_SYSCTL: vk_feature = 1;
@@ -16,21 +17,6 @@ pub const VK_FEATURE_OVERCOMMIT: vk_feature = 2;
 pub const VK_FEATURE_THP: vk_feature = 3;
 pub const VK_FEATURES: vk_feature = 4;
 pub type vk_feature = ::core::ffi::c_uint;
-pub const VK_HOOK_WAKE_UP_NEW_TASK: vk_hook_id = 0;
-pub const VK_HOOK_DELAYED_FREE_PIDNS: vk_hook_id = 1;
-pub const VK_HOOK_OVERCOMMIT_POLICY_HANDLER: vk_hook_id = 2;
-pub const VK_HOOK_OVERCOMMIT_RATIO_HANDLER: vk_hook_id = 3;
-pub const VK_HOOK_OVERCOMMIT_KBYTES_HANDLER: vk_hook_id = 4;
-pub const VK_HOOK_VM_ENOUGH_MEMORY: vk_hook_id = 5;
-pub const VK_HOOK_VM_COMMIT_LIMIT: vk_hook_id = 6;
-pub const VK_HOOK_VM_MEMORY_COMMITTED: vk_hook_id = 7;
-pub const VK_HOOK_THP_ALLOWABLE_ORDERS: vk_hook_id = 8;
-pub const VK_HOOK_THP_ENABLED_SHOW: vk_hook_id = 9;
-pub const VK_HOOK_THP_ENABLED_STORE: vk_hook_id = 10;
-pub const VK_HOOK_ANON_ENABLED_SHOW: vk_hook_id = 11;
-pub const VK_HOOK_ANON_ENABLED_STORE: vk_hook_id = 12;
-pub const VK_HOOKS: vk_hook_id = 13;
-pub type vk_hook_id = ::core::ffi::c_uint;
 pub const VK_STATE_ABSENT: vk_state = 0;
 pub const VK_STATE_PLANNED: vk_state = 1;
 pub const VK_STATE_ARMED: vk_state = 2;
@@ -40,7 +26,25 @@ unsafe extern "C" {
     pub fn vk_resolve() -> ::core::ffi::c_int;
 }
 unsafe extern "C" {
+    pub fn vk_hook_count() -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
     pub fn vk_refusal(id: ::core::ffi::c_uint) -> *const ::core::ffi::c_char;
+}
+unsafe extern "C" {
+    pub fn vk_feature_refused(feature: ::core::ffi::c_uint) -> *const ::core::ffi::c_char;
+}
+unsafe extern "C" {
+    pub fn vk_hook_id(hook: *const ::core::ffi::c_void) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_hook_code(id: ::core::ffi::c_uint, nth: ::core::ffi::c_uint) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_hook_arguments(id: ::core::ffi::c_uint) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_hook_takes(id: ::core::ffi::c_uint) -> *const ::core::ffi::c_char;
 }
 unsafe extern "C" {
     pub fn vk_hook_symbol(id: ::core::ffi::c_uint) -> *const ::core::ffi::c_char;
@@ -264,115 +268,6 @@ unsafe extern "C" {
         text: *const ::core::ffi::c_uchar,
         len: ::core::ffi::c_ulong,
     ) -> bool;
-}
-unsafe extern "C" {
-    pub fn vk_original_overcommit_policy_handler(
-        table: *const ::core::ffi::c_void,
-        write: ::core::ffi::c_int,
-        buffer: *mut ::core::ffi::c_void,
-        lenp: *mut ::core::ffi::c_ulong,
-        ppos: *mut ::core::ffi::c_longlong,
-    ) -> ::core::ffi::c_int;
-}
-unsafe extern "C" {
-    pub fn vk_original_overcommit_ratio_handler(
-        table: *const ::core::ffi::c_void,
-        write: ::core::ffi::c_int,
-        buffer: *mut ::core::ffi::c_void,
-        lenp: *mut ::core::ffi::c_ulong,
-        ppos: *mut ::core::ffi::c_longlong,
-    ) -> ::core::ffi::c_int;
-}
-unsafe extern "C" {
-    pub fn vk_original_overcommit_kbytes_handler(
-        table: *const ::core::ffi::c_void,
-        write: ::core::ffi::c_int,
-        buffer: *mut ::core::ffi::c_void,
-        lenp: *mut ::core::ffi::c_ulong,
-        ppos: *mut ::core::ffi::c_longlong,
-    ) -> ::core::ffi::c_int;
-}
-unsafe extern "C" {
-    pub fn vk_original_vm_enough_memory(
-        mm: *const ::core::ffi::c_void,
-        pages: ::core::ffi::c_long,
-        cap_sys_admin: ::core::ffi::c_int,
-    ) -> ::core::ffi::c_int;
-}
-unsafe extern "C" {
-    pub fn vk_original_vm_commit_limit() -> ::core::ffi::c_ulong;
-}
-unsafe extern "C" {
-    pub fn vk_original_vm_memory_committed() -> ::core::ffi::c_ulong;
-}
-unsafe extern "C" {
-    pub fn vk_original_thp_allowable_orders(
-        vma: *const ::core::ffi::c_void,
-        vm_flags: ::core::ffi::c_ulong,
-        type_: ::core::ffi::c_int,
-        orders: ::core::ffi::c_ulong,
-    ) -> ::core::ffi::c_ulong;
-}
-unsafe extern "C" {
-    pub fn vk_host_thp_allowable_orders_call(
-        vma: *const ::core::ffi::c_void,
-        vm_flags: ::core::ffi::c_ulong,
-        type_: ::core::ffi::c_int,
-        orders: ::core::ffi::c_ulong,
-    ) -> ::core::ffi::c_ulong;
-}
-unsafe extern "C" {
-    pub fn vk_original_thp_enabled_show(
-        kobj: *const ::core::ffi::c_void,
-        attr: *const ::core::ffi::c_void,
-        buf: *mut ::core::ffi::c_void,
-    ) -> ::core::ffi::c_long;
-}
-unsafe extern "C" {
-    pub fn vk_original_thp_enabled_store(
-        kobj: *const ::core::ffi::c_void,
-        attr: *const ::core::ffi::c_void,
-        buf: *const ::core::ffi::c_void,
-        count: ::core::ffi::c_ulong,
-    ) -> ::core::ffi::c_long;
-}
-unsafe extern "C" {
-    pub fn vk_host_thp_enabled_store_call(
-        kobj: *const ::core::ffi::c_void,
-        attr: *const ::core::ffi::c_void,
-        buf: *const ::core::ffi::c_void,
-        count: ::core::ffi::c_ulong,
-    ) -> ::core::ffi::c_long;
-}
-unsafe extern "C" {
-    pub fn vk_host_anon_enabled_show_call(
-        kobj: *const ::core::ffi::c_void,
-        attr: *const ::core::ffi::c_void,
-        buf: *mut ::core::ffi::c_void,
-    ) -> ::core::ffi::c_long;
-}
-unsafe extern "C" {
-    pub fn vk_host_anon_enabled_store_call(
-        kobj: *const ::core::ffi::c_void,
-        attr: *const ::core::ffi::c_void,
-        buf: *const ::core::ffi::c_void,
-        count: ::core::ffi::c_ulong,
-    ) -> ::core::ffi::c_long;
-}
-unsafe extern "C" {
-    pub fn vk_original_anon_enabled_show(
-        kobj: *const ::core::ffi::c_void,
-        attr: *const ::core::ffi::c_void,
-        buf: *mut ::core::ffi::c_void,
-    ) -> ::core::ffi::c_long;
-}
-unsafe extern "C" {
-    pub fn vk_original_anon_enabled_store(
-        kobj: *const ::core::ffi::c_void,
-        attr: *const ::core::ffi::c_void,
-        buf: *const ::core::ffi::c_void,
-        count: ::core::ffi::c_ulong,
-    ) -> ::core::ffi::c_long;
 }
 unsafe extern "C" {
     pub fn vk_registry_lock() -> ::core::ffi::c_ulong;

@@ -24,7 +24,7 @@ pub enum Feature {
 
 /// What a caller that is certainly none of ours gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum StubKind {
     /// The original.
     Pass,
     /// The host's shadow value while a gate is open.
@@ -46,25 +46,8 @@ pub enum SubjectKind {
     Mm,
     /// A VMA's mm.
     Vma,
-}
-
-/// Hooks whose handlers may sleep, for [`Flight`](crate::Flight).
-pub mod hooks {
-    use crate::bindings;
-    use vk_hook::HookId;
-
-    /// A write to `vm.overcommit_memory`.
-    pub const OVERCOMMIT_POLICY_HANDLER: HookId =
-        HookId(bindings::VK_HOOK_OVERCOMMIT_POLICY_HANDLER);
-    /// A write to `vm.overcommit_ratio`.
-    pub const OVERCOMMIT_RATIO_HANDLER: HookId = HookId(bindings::VK_HOOK_OVERCOMMIT_RATIO_HANDLER);
-    /// A write to `vm.overcommit_kbytes`.
-    pub const OVERCOMMIT_KBYTES_HANDLER: HookId =
-        HookId(bindings::VK_HOOK_OVERCOMMIT_KBYTES_HANDLER);
-    /// A write to `transparent_hugepage/enabled`.
-    pub const THP_ENABLED_STORE: HookId = HookId(bindings::VK_HOOK_THP_ENABLED_STORE);
-    /// A write to `transparent_hugepage/hugepages-2048kB/enabled`.
-    pub const ANON_ENABLED_STORE: HookId = HookId(bindings::VK_HOOK_ANON_ENABLED_STORE);
+    /// A task.
+    Task,
 }
 
 /// What is told about one hook.
@@ -75,7 +58,7 @@ pub struct HookInfo {
     /// What it belongs to.
     pub feature: Feature,
     /// What strangers get.
-    pub kind: Kind,
+    pub kind: StubKind,
     /// Whose policy it asks.
     pub subject: SubjectKind,
     /// Where it is in its life.
@@ -118,38 +101,20 @@ impl Feature {
         }
     }
 
-    /// Returns its hooks, in the order in which they go in: those that answer for a gate first.
-    pub const fn hooks(self) -> &'static [HookId] {
-        match self {
-            Self::Lifecycle => &[
-                // The end hook is in before the first insertion.
-                HookId(bindings::VK_HOOK_DELAYED_FREE_PIDNS),
-                HookId(bindings::VK_HOOK_WAKE_UP_NEW_TASK),
-            ],
-            Self::Sysctl => &[
-                HookId(bindings::VK_HOOK_OVERCOMMIT_POLICY_HANDLER),
-                HookId(bindings::VK_HOOK_OVERCOMMIT_RATIO_HANDLER),
-                HookId(bindings::VK_HOOK_OVERCOMMIT_KBYTES_HANDLER),
-            ],
-            Self::Overcommit => &[
-                HookId(bindings::VK_HOOK_VM_ENOUGH_MEMORY),
-                HookId(bindings::VK_HOOK_VM_COMMIT_LIMIT),
-                HookId(bindings::VK_HOOK_VM_MEMORY_COMMITTED),
-            ],
-            Self::Thp => &[
-                HookId(bindings::VK_HOOK_THP_ALLOWABLE_ORDERS),
-                HookId(bindings::VK_HOOK_THP_ENABLED_SHOW),
-                HookId(bindings::VK_HOOK_THP_ENABLED_STORE),
-                HookId(bindings::VK_HOOK_ANON_ENABLED_SHOW),
-                HookId(bindings::VK_HOOK_ANON_ENABLED_STORE),
-            ],
-        }
+    /// Returns its hooks, in the order in which they go in: that of their lines.
+    pub fn hooks(self) -> &'static [HookId] {
+        let is_its = |hook: &HookId| feature_of(*hook) == self as u32;
+        let all = Ftrace::hooks();
+        let first = all.iter().take_while(|hook| !is_its(hook)).count();
+        let rest = all.get(first..).unwrap_or_default();
+        let len = rest.iter().take_while(|hook| is_its(hook)).count();
+        rest.get(..len).unwrap_or_default()
     }
 
     /// Why the kernel cannot serve it; empty if it can.
     pub fn refusal(self) -> &'static str {
         // SAFETY: The number is in range.
-        let text = unsafe { bindings::vk_refusal(bindings::VK_HOOKS + self as u32) };
+        let text = unsafe { bindings::vk_feature_refused(self as u32) };
         // SAFETY: A string literal of C.
         unsafe { text_of(text) }
     }
@@ -182,16 +147,43 @@ fn errno(result: i32) -> Result<(), i32> {
     }
 }
 
+/// More numbers than any module has hooks.
+static IDS: [HookId; 256] = {
+    let mut ids = [HookId(0); 256];
+    let mut nth = 0;
+    while nth < ids.len() {
+        ids[nth] = HookId(nth as u32);
+        nth += 1;
+    }
+    ids
+};
+
+fn count() -> u32 {
+    // SAFETY: Any context.
+    unsafe { bindings::vk_hook_count() }
+}
+
+/// The number of the hook's feature, `VK_FEATURES` for none.
+fn feature_of(hook: HookId) -> u32 {
+    // SAFETY: Only numbers of hooks are asked for.
+    unsafe { bindings::vk_hook_feature(hook.0) }
+}
+
 impl Ftrace {
+    /// Returns all hooks, in the order of their lines.
+    pub fn hooks() -> &'static [HookId] {
+        IDS.get(..count() as usize).unwrap_or(&IDS)
+    }
+
     /// Returns the ids of all hooks.
     pub fn ids() -> impl Iterator<Item = HookId> {
-        (0..bindings::VK_HOOKS).map(HookId)
+        Self::hooks().iter().copied()
     }
 
     /// Returns what is known of a hook, `None` for an id out of range.
     pub fn info(hook: HookId) -> Option<HookInfo> {
         let id = hook.0;
-        if id >= bindings::VK_HOOKS {
+        if id >= count() {
             return None;
         }
         let mut entry = [0; 16];
@@ -203,16 +195,17 @@ impl Ftrace {
         let refusal = unsafe { bindings::vk_refusal(id) };
         // SAFETY: The id is in range.
         let kind = match unsafe { bindings::vk_hook_kind(id) } {
-            bindings::VK_KIND_SHADOW => Kind::Shadow,
-            bindings::VK_KIND_REPL => Kind::Repl,
-            bindings::VK_KIND_AROUND => Kind::Around,
-            _ => Kind::Pass,
+            bindings::VK_KIND_SHADOW => StubKind::Shadow,
+            bindings::VK_KIND_REPL => StubKind::Repl,
+            bindings::VK_KIND_AROUND => StubKind::Around,
+            _ => StubKind::Pass,
         };
         // SAFETY: The id is in range.
         let subject = match unsafe { bindings::vk_hook_subject(id) } {
             bindings::VK_SUBJECT_CURRENT => SubjectKind::Current,
             bindings::VK_SUBJECT_MM => SubjectKind::Mm,
             bindings::VK_SUBJECT_VMA => SubjectKind::Vma,
+            bindings::VK_SUBJECT_TASK => SubjectKind::Task,
             _ => SubjectKind::None,
         };
         Some(HookInfo {
@@ -241,7 +234,7 @@ impl Ftrace {
 
 impl Backend for Ftrace {
     fn state(&self, hook: HookId) -> State {
-        if hook.0 >= bindings::VK_HOOKS {
+        if hook.0 >= count() {
             return State::Absent;
         }
         // SAFETY: The id is in range.

@@ -402,8 +402,11 @@ pub fn host_commit_limit() -> Option<u64> {
     if !crate::Feature::Overcommit.refusal().is_empty() {
         return None;
     }
+    extern "C" {
+        fn vk_original_vm_commit_limit() -> c_ulong;
+    }
     // SAFETY: The symbol is resolved, so the static call leads to it.
-    Some(unsafe { bindings::vk_original_vm_commit_limit() })
+    Some(unsafe { vk_original_vm_commit_limit() })
 }
 
 /// Computes `vm_commit_limit()` in C, from the given values.

@@ -17,19 +17,23 @@ pub mod build;
 mod flight;
 mod ftrace;
 mod hook;
+mod kind;
 #[cfg(feature = "kunit")]
 pub mod kunit;
 mod lock;
 mod module;
 mod namespace;
 pub mod overcommit;
+mod passed;
 mod rcu;
 mod subject;
 mod text;
 pub mod thp;
 
 pub use flight::Flight;
-pub use ftrace::{hooks, Feature, Ftrace, HookInfo, Kind, SubjectKind};
+pub use ftrace::{Feature, Ftrace, HookInfo, StubKind, SubjectKind};
+pub use hook::Hook;
+pub use kind::{filter, Around, CallsOriginal, Filter, Kind, LooksAt, Pre, Replace};
 pub use lock::{ControlCell, ControlGuard, EventCell, EventGuard, RegistryCell, RegistryGuard};
 pub use module::{
     cancel_later, clock_ns, current_comm, current_is_admin, current_pid, jiffies, later, resolve,
@@ -38,17 +42,17 @@ pub use module::{
 #[cfg(feature = "kernel")]
 pub use module::{may_wait, opener_is_admin};
 pub use namespace::{each_namespace, Init, Mark, Namespace, Tree};
+pub use passed::{Opaque, Passed};
 #[cfg(feature = "kernel")]
 pub use rcu::{Boxed, Published, RcuBox, Retirees};
 pub use rcu::{BriefGuard, RcuHead, ReadGuard, Reading};
 pub use subject::{briefly_of_mm, briefly_of_vma, Mm, Vma};
 pub use text::{Buffer, Text};
-pub use thp::OrdersAnswer;
 pub use vk_hook;
 pub use vk_nshash;
 
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::bindings;
+    pub use crate::hook::{id_of, looks_at, read, write, Call, Words};
     pub use core;
 }

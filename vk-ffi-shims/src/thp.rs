@@ -56,15 +56,6 @@ impl Vma<'_> {
     }
 }
 
-/// What a handler of `thp_allowable_orders` answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OrdersAnswer {
-    /// The host's policy, behind the gate if that is open.
-    Host,
-    /// The original is asked for these orders only.
-    Of(u64),
-}
-
 /// Tells whether `kobj` is the directory `hugepages-2048kB`.
 ///
 /// # Safety

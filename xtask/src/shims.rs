@@ -12,7 +12,7 @@ use crate::workspace;
 pub(crate) struct Shims {
     /// The functions that are diverted.
     pub(crate) hooks: Vec<String>,
-    /// The symbols that are looked up, hooks with a name of their own included.
+    /// The symbols that are looked up, hooks that are found by their name included.
     pub(crate) symbols: Vec<String>,
     /// The structures whose fields are fetched, as `struct NAME`.
     pub(crate) structs: Vec<String>,
@@ -48,11 +48,13 @@ impl Shims {
 
     fn parse(own: &str, shared: &str) -> Self {
         let calls = each_after(own, "VK_BIND_CALL(").chain(each_after(shared, "VK_BIND_CALL("));
+        let lines: Vec<HookLine> = own.lines().filter_map(HookLine::parse).collect();
+        let by_name = lines.iter().filter(|line| line.is_by_name);
+        let mut symbols = strings(table(own, "struct vk_symbol vk_symbols[] = {"));
+        symbols.extend(by_name.map(|line| line.function.to_owned()));
         Self {
-            hooks: each_after(own, "VK_HOOK_ENTRY(")
-                .map(first_string)
-                .collect(),
-            symbols: strings(table(own, "struct vk_symbol vk_symbols[] = {")),
+            hooks: lines.iter().map(|line| line.function.to_owned()).collect(),
+            symbols,
             structs: strings(table(own, "const char *const vk_structs[] = {")),
             called: calls.map(first_string).collect(),
         }
@@ -82,6 +84,29 @@ impl Shims {
         let names = self.symbols.iter().map(String::as_str);
         // The kernel's own marks at the ends of a section are no variables.
         names.filter(|name| !self.must_have_type(name) && !name.starts_with("__st"))
+    }
+}
+
+/// What a line `VK_HOOK...(` of C says of the function.
+struct HookLine<'a> {
+    function: &'a str,
+    /// Whether it is found by its name.
+    is_by_name: bool,
+}
+
+impl<'a> HookLine<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
+        let (word, rest) = line.split_once('(')?;
+        // Behind the hook's own name, where it has one.
+        let nth = match word {
+            "VK_HOOK" | "VK_HOOK_STATIC" => 0,
+            "VK_HOOK_AS" | "VK_HOOK_FOUND" => 1,
+            _ => return None,
+        };
+        Some(Self {
+            function: rest.split(',').nth(nth)?.trim(),
+            is_by_name: word != "VK_HOOK_FOUND",
+        })
     }
 }
 
@@ -117,7 +142,6 @@ mod tests {
     const SERIES: &str = r#"
 struct vk_symbol vk_symbols[] = {
 	{ "do_it", .feature = VK_FEATURE_THP },
-	{ "x", .feature = VK_FEATURE_THP },
 	{ "a_number", .feature = VK_FEATURE_THP },
 	{ "__start_notes", .feature = VK_FEATURES },
 	{ }
@@ -127,18 +151,19 @@ const char *const vk_structs[] = {
 	NULL
 };
 	VK_BIND_CALL(vk_do_it, "do_it");
-struct vk_hook vk_hooks[VK_HOOKS] = {
-	VK_HOOK_ENTRY(VK_HOOK_X, "x", x,
-		      THP, PASS, NONE),
-	VK_HOOK_ENTRY(VK_HOOK_Y,
-		      "y", y, THP, PASS, NONE),
-};"#;
+VK_HOOK(x, PRE(ANYONE), int, long);
+VK_HOOK_FOUND(own_y, y, vk_find_y,
+	      SHADOW(CURRENT), void);
+VK_HOOK_AS(own_z, __z, REPLACE(MM), void, struct mm_struct *);
+VK_HOOK_DECLARE(no, void);
+"#;
 
     #[test]
     fn reads_the_lists_of_a_series() {
         let shims = Shims::parse(SERIES, "VK_BIND_CALL(vk_z, \"z\");");
-        assert_eq!(shims.hooks, ["x", "y"]);
-        assert_eq!(shims.symbols, ["do_it", "x", "a_number", "__start_notes"]);
+        assert_eq!(shims.hooks, ["x", "y", "__z"]);
+        let symbols = ["do_it", "a_number", "__start_notes", "x", "__z"];
+        assert_eq!(shims.symbols, symbols);
         assert_eq!(shims.structs, ["struct pid", "struct upid"]);
         assert_eq!(shims.called, ["do_it", "z"]);
         assert_eq!(shims.globals().collect::<Vec<_>>(), ["a_number"]);

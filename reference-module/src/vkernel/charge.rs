@@ -52,7 +52,17 @@ enum Glance {
 
 /// Before `__vm_enough_memory()`: any context, also atomic (swapoff). The global counter moves
 /// exactly as in the original.
-fn enough(mm: Option<Mm<'_>>, pages: i64, cap_sys_admin: bool) -> Option<i32> {
+fn enough(
+    hook: &vm_enough_memory<'_>,
+    mm: Option<Mm<'_>>,
+    pages: i64,
+    cap_sys_admin: i32,
+) -> i32 {
+    ours(mm, pages, cap_sys_admin != 0).unwrap_or_else(|| hook.host(mm, pages, cap_sys_admin))
+}
+
+/// What a policy answers; `None` if the host's decides.
+fn ours(mm: Option<Mm<'_>>, pages: i64, cap_sys_admin: bool) -> Option<i32> {
     if !is_enforced() {
         return None;
     }
@@ -198,15 +208,17 @@ fn current<T>(then: impl FnOnce(Namespace<'_>, &Container, &Effective) -> Option
 }
 
 /// `CommitLimit` of /proc/meminfo. Process context.
-fn commit_limit() -> Option<u64> {
-    current(|ns, _, effective| limit_pages(ns, effective))
+fn commit_limit(hook: &vm_commit_limit<'_>) -> u64 {
+    let ours = current(|ns, _, effective| limit_pages(ns, effective));
+    ours.unwrap_or_else(|| hook.host())
 }
 
 /// `Committed_AS` of /proc/meminfo. Process context.
-fn memory_committed() -> Option<u64> {
-    current(|ns, _, effective| held_pages(ns, effective))
+fn memory_committed(hook: &vm_memory_committed<'_>) -> u64 {
+    let ours = current(|ns, _, effective| held_pages(ns, effective));
+    ours.unwrap_or_else(|| hook.host())
 }
 
-hook!(vm_enough_memory => crate::charge::enough);
-hook!(vm_commit_limit => crate::charge::commit_limit);
-hook!(vm_memory_committed => crate::charge::memory_committed);
+hook!(fn vm_enough_memory(mm: Option<Mm<'_>>, pages: i64, cap_sys_admin: i32) -> i32, Replace<Mm> => enough);
+hook!(fn vm_commit_limit() -> u64, Replace<Current> => commit_limit);
+hook!(fn vm_memory_committed() -> u64, Replace<Current> => memory_committed);

@@ -5,7 +5,7 @@ use crate::engine;
 use crate::output::{Hex, Output};
 use crate::registry;
 use core::fmt::Write;
-use vk_ffi_shims::{ControlGuard, Feature, Ftrace, Kind, SubjectKind};
+use vk_ffi_shims::{ControlGuard, Feature, Ftrace, StubKind, SubjectKind};
 use vk_reference_module::{Errno, Refusal, Request};
 
 /// How long `disarm` waits for a sleeper, unless told otherwise.
@@ -43,16 +43,17 @@ pub(crate) fn hooks<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
     let _control = ControlGuard::lock();
     for info in Ftrace::ids().filter_map(Ftrace::info) {
         let kind = match info.kind {
-            Kind::Pass => "pass",
-            Kind::Shadow => "shadow",
-            Kind::Repl => "repl",
-            Kind::Around => "around",
+            StubKind::Pass => "pass",
+            StubKind::Shadow => "shadow",
+            StubKind::Repl => "repl",
+            StubKind::Around => "around",
         };
         let subject = match info.subject {
             SubjectKind::None => "none",
             SubjectKind::Current => "current",
             SubjectKind::Mm => "mm",
             SubjectKind::Vma => "vma",
+            SubjectKind::Task => "task",
         };
         let entry = info.entry.get(..info.entry_len).unwrap_or(&[]);
         write!(

@@ -7,7 +7,7 @@ use crate::container::{count, Container};
 use crate::engine::is_enforced;
 use crate::inside::{self, Denial};
 use crate::registry;
-use vk_ffi_shims::{briefly_of_vma, hook, Namespace, OrdersAnswer, ReadGuard, Vma};
+use vk_ffi_shims::{briefly_of_vma, hook, Hook, Namespace, ReadGuard, Vma};
 use vk_reference_module::{Key, Setting};
 use vk_thp::{decide, Asker, Enabled, OrderMode, Orders, VmaFlags};
 
@@ -15,17 +15,33 @@ const EINVAL: i32 = 22;
 
 /// Before `__thp_vma_allowable_orders()`: process context, an mmap or VMA lock is held; does not
 /// sleep. The original goes on with what is left, so VM_NOHUGEPAGE and prctl stay honoured.
-fn allowable(vma: Vma<'_>, vm_flags: u64, asker: u32, orders: u64) -> OrdersAnswer {
-    if !is_enforced() {
-        return OrdersAnswer::Host;
+fn allowable(
+    hook: &thp_allowable_orders<'_>,
+    vma: Option<Vma<'_>>,
+    vm_flags: u64,
+    asker: u32,
+    orders: u64,
+) -> u64 {
+    match ours(vma, vm_flags, asker, orders) {
+        None => hook.host(vma, vm_flags, asker, orders),
+        Some(0) => 0,
+        // With fewer orders: the original only takes more away.
+        Some(fewer) => hook.original(vma, vm_flags, asker, fewer),
     }
-    let answer = briefly_of_vma(vma, |read, ns| {
+}
+
+/// What a policy leaves of `orders`; `None` if the host's policy decides.
+fn ours(vma: Option<Vma<'_>>, vm_flags: u64, asker: u32, orders: u64) -> Option<u64> {
+    let vma = vma?;
+    if !is_enforced() {
+        return None;
+    }
+    briefly_of_vma(vma, |read, ns| {
         let container = registry::find(read, ns)?;
         let policy = container.effective(read).thp_enabled()?;
         let asker = Asker::from_raw(asker)?;
         Some(allowed(container, policy, vma, vm_flags, asker, orders))
-    });
-    answer.unwrap_or(OrdersAnswer::Host)
+    })
 }
 
 /// What `policy` leaves of `orders`. Preemption is off.
@@ -36,7 +52,7 @@ fn allowed(
     vm_flags: u64,
     asker: Asker,
     orders: u64,
-) -> OrdersAnswer {
+) -> u64 {
     let flags = VmaFlags::from_bits_truncate(vm_flags);
     if vma.is_anonymous() {
         let left = decide(policy, flags, asker, Orders::from_bits_retain(orders)).bits();
@@ -45,18 +61,18 @@ fn allowed(
         } else {
             count(&container.counters.thp_denied);
         }
-        return OrdersAnswer::Of(left);
+        return left;
     }
     // shmem has files and mount options of its own; no policy applies to huge PFN mappings.
     if vma.is_shmem() || vma.is_huge_pfn() {
-        return OrdersAnswer::Of(orders);
+        return orders;
     }
     // `enabled` governs khugepaged on other files: it can take away, not give more than the host.
     if decide(policy, flags, asker, Orders::PMD).is_empty() {
         count(&container.counters.thp_denied);
-        return OrdersAnswer::Of(0);
+        return 0;
     }
-    OrdersAnswer::Of(orders)
+    orders
 }
 
 fn policy_of_current() -> Option<Enabled> {
@@ -99,15 +115,15 @@ fn store(hook: vk_ffi_shims::vk_hook::HookId, text: &[u8]) -> Option<Result<(), 
 }
 
 fn store_global(text: &[u8]) -> Option<Result<(), i32>> {
-    store(vk_ffi_shims::hooks::THP_ENABLED_STORE, text)
+    store(thp_enabled_store::id(), text)
 }
 
 fn store_order(text: &[u8]) -> Option<Result<(), i32>> {
-    store(vk_ffi_shims::hooks::ANON_ENABLED_STORE, text)
+    store(anon_enabled_store::id(), text)
 }
 
-hook!(thp_allowable_orders => crate::huge::allowable);
-hook!(thp_enabled_show => crate::huge::show);
-hook!(thp_enabled_store => crate::huge::store_global);
-hook!(anon_enabled_show => crate::huge::show_order);
-hook!(anon_enabled_store => crate::huge::store_order);
+hook!(fn thp_allowable_orders(vma: Option<Vma<'_>>, vm_flags: u64, asker: u32, orders: u64) -> u64, Replace<Vma> => allowable);
+hook!(show thp_enabled_show => crate::huge::show);
+hook!(store thp_enabled_store => crate::huge::store_global);
+hook!(show_pmd anon_enabled_show => crate::huge::show_order);
+hook!(store_pmd anon_enabled_store => crate::huge::store_order);

@@ -6,7 +6,7 @@ use crate::engine::is_enforced;
 use crate::inside::{self, Denial};
 use crate::registry;
 use vk_ffi_shims::vk_hook::HookId;
-use vk_ffi_shims::{hook, hooks, Buffer, Namespace, ReadGuard};
+use vk_ffi_shims::{hook, Buffer, Hook, Namespace, ReadGuard};
 use vk_reference_module::{Key, Setting};
 use vk_sysctl::{read_text, Key as Sysctl, Value};
 
@@ -47,7 +47,7 @@ fn access(hook: HookId, key: Sysctl, text: &mut Buffer<'_>) -> Option<Answer> {
 
 fn policy(text: &mut Buffer<'_>) -> Option<Answer> {
     access(
-        hooks::OVERCOMMIT_POLICY_HANDLER,
+        overcommit_policy_handler::id(),
         Sysctl::OvercommitMemory,
         text,
     )
@@ -55,7 +55,7 @@ fn policy(text: &mut Buffer<'_>) -> Option<Answer> {
 
 fn ratio(text: &mut Buffer<'_>) -> Option<Answer> {
     access(
-        hooks::OVERCOMMIT_RATIO_HANDLER,
+        overcommit_ratio_handler::id(),
         Sysctl::OvercommitRatio,
         text,
     )
@@ -63,12 +63,12 @@ fn ratio(text: &mut Buffer<'_>) -> Option<Answer> {
 
 fn kbytes(text: &mut Buffer<'_>) -> Option<Answer> {
     access(
-        hooks::OVERCOMMIT_KBYTES_HANDLER,
+        overcommit_kbytes_handler::id(),
         Sysctl::OvercommitKbytes,
         text,
     )
 }
 
-hook!(overcommit_policy_handler => crate::parameter::policy);
-hook!(overcommit_ratio_handler => crate::parameter::ratio);
-hook!(overcommit_kbytes_handler => crate::parameter::kbytes);
+hook!(proc overcommit_policy_handler => crate::parameter::policy);
+hook!(proc overcommit_ratio_handler => crate::parameter::ratio);
+hook!(proc overcommit_kbytes_handler => crate::parameter::kbytes);
