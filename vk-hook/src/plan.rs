@@ -40,7 +40,7 @@ mod relocate;
 mod trampoline;
 
 pub use address::{CodeAddr, Offset};
-pub use displaced::Displaced;
+pub use displaced::{Displaced, DISPLACED_MAX};
 pub use facts::{Facts, JumpTables, Reserved};
 pub use map::Map;
 pub use patch::Patch;

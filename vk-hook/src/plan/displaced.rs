@@ -10,7 +10,7 @@ use core::ops::Range;
 /// The length of `jmp rel32`.
 pub(super) const JUMP_LEN: usize = 5;
 /// The longest run of whole instructions that a jump displaces: the last begins under its end.
-const DISPLACED_MAX: usize = JUMP_LEN - 1 + MAX_LEN;
+pub const DISPLACED_MAX: usize = JUMP_LEN - 1 + MAX_LEN;
 
 /// The instructions that a jump displaces.
 ///
