@@ -76,13 +76,22 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
-    /// Run loads on the debug kernel
+    /// Run loads on the debug kernel, or on another
     Torture {
         /// The loads; all, if none is given
         names: Vec<String>,
         /// How long each goes on
         #[arg(long, default_value_t = 5)]
         minutes: u64,
+        /// Go on until so many things are done, instead of for a time
+        #[arg(long)]
+        count: Option<u64>,
+        /// The lab's own kernel to boot
+        #[arg(long, default_value = "debug", conflicts_with = "stock")]
+        kernel: Variant,
+        /// Boot the stock kernel instead
+        #[arg(long)]
+        stock: bool,
     },
     /// Write the Rust bindings of the C shims
     Bindings {
@@ -175,7 +184,20 @@ pub(crate) fn run() -> Result<ExitCode> {
                 is_json: json,
             })
         }
-        Task::Torture { names, minutes } => return torture::run(&names, minutes),
+        Task::Torture {
+            names,
+            minutes,
+            count,
+            kernel,
+            stock,
+        } => {
+            return torture::run(&torture::Wanted {
+                names,
+                minutes,
+                count,
+                kernel: (!stock).then_some(kernel),
+            })
+        }
         Task::Bindings { check: false } => bindings::write()?,
         Task::Bindings { check: true } => {
             let mut report = Report::default();

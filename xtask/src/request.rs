@@ -43,6 +43,8 @@ pub enum Request {
         names: Vec<String>,
         /// How long each goes on.
         minutes: u64,
+        /// Instead of for a time: until so many things are done.
+        count: Option<u64>,
     },
     /// End at once: tells whether the machine boots at all.
     Nothing,

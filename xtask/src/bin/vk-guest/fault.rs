@@ -16,13 +16,18 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
+    /// Tells whether this kernel has any.
+    pub(crate) fn are_injected() -> bool {
+        Path::new(SPARES_WAITING).exists()
+    }
+
     /// Returns them; `None` if this kernel has none.
     ///
     /// # Errors
     ///
     /// They cannot be set up.
     pub(crate) fn new() -> Result<Option<Self>> {
-        if !Path::new(SPARES_WAITING).exists() {
+        if !Self::are_injected() {
             return Ok(None);
         }
         fs::write(SPARES_WAITING, "N").context(SPARES_WAITING)?;

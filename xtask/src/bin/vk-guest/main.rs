@@ -35,6 +35,7 @@ mod row;
 mod scout;
 mod setting;
 mod shell;
+mod slab;
 mod stream;
 mod test;
 mod torture;

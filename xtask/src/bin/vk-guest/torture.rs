@@ -10,16 +10,21 @@ use xtask::protocol::Line;
 
 use crate::areas::registry::life::{a_birth_without_memory_inherits, bears_while_policies_are_set};
 use crate::areas::ALL;
-use crate::container::{Container, Runtime};
+use crate::container::{wait_until, Container, Runtime};
 use crate::device::ask;
 use crate::dmesg::KernelLog;
+use crate::fault::Fault;
 use crate::problem::{expect, Outcome, Problem};
+use crate::slab::Slabs;
 use crate::stream::Stream;
 use crate::test::{line, run_area};
 use crate::{module, port};
 
 /// kmemleak takes nothing for leaked that is younger than five seconds.
 const LEAK_AGE: Duration = Duration::from_secs(6);
+
+/// How long the kernel may take to free what was let go.
+const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// A load: does its work once and returns how many things it did.
 type Load = fn(round: u64) -> Result<u64>;
@@ -32,39 +37,92 @@ const LOADS: &[(&str, &str, Load)] = &[
     ("flips", "policy changes", flips),
 ];
 
-/// Runs the loads in `names`, all if that is empty, each for `minutes`.
-pub(crate) fn run(names: &[String], minutes: u64) {
+/// When a load has gone on for long enough.
+#[derive(Clone, Copy)]
+pub(crate) enum Until {
+    /// After this time.
+    Time(Duration),
+    /// When so many things are done.
+    Count(u64),
+}
+
+impl Until {
+    /// Until `count` things are done, if there is one, else for `minutes`.
+    pub(crate) fn new(minutes: u64, count: Option<u64>) -> Self {
+        let time = Duration::from_secs(60 * minutes);
+        count.map_or(Self::Time(time), Self::Count)
+    }
+
+    fn is_over(self, started: Instant, done: u64) -> bool {
+        match self {
+            Self::Time(time) => started.elapsed() >= time,
+            Self::Count(count) => done >= count,
+        }
+    }
+}
+
+/// Runs the loads in `names`, all if that is empty, each `until` its end.
+pub(crate) fn run(names: &[String], until: Until) {
     for (name, what, load) in LOADS {
         if names.is_empty() || names.iter().any(|wanted| wanted == name) {
             let area = "torture".to_owned();
             port::send(&Line::Begin { area });
-            run_load(name, what, *load, Duration::from_secs(60 * minutes));
+            run_load(name, what, *load, until);
             let area = "torture".to_owned();
             port::send(&Line::End { area });
         }
     }
 }
 
-fn run_load(name: &str, what: &str, load: Load, time: Duration) {
+fn run_load(name: &str, what: &str, load: Load, until: Until) {
     let log = KernelLog::from_now();
+    let slabs = Slabs::now();
     let started = Instant::now();
     let mut done = 0;
     let mut rounds = 0;
     let mut outcome = Ok(());
-    while started.elapsed() < time && outcome.is_ok() {
+    while !until.is_over(started, done) && outcome.is_ok() {
         match load(rounds) {
             Ok(count) => done += count,
             Err(error) => outcome = Err(error.into()),
         }
         rounds += 1;
+        if rounds % 20 == 0 {
+            let minutes = started.elapsed().as_secs() / 60;
+            port::say(format!(
+                "torture {name}: {done} {what} in {minutes} minutes"
+            ));
+        }
     }
     if module::is_loaded() {
         outcome = outcome.and_then(|()| Ok(module::unload()?));
     }
     port::say(format!("torture {name}: {rounds} rounds, {done} {what}"));
     port::send(&line(format!("torture/{name}"), outcome));
+    let grown = slabs
+        .map_err(Problem::from)
+        .and_then(|slabs| nothing_grew(&slabs, done));
+    port::send(&line(format!("torture/{name}-leaves-no-object"), grown));
     let alarms = log.and_then(is_quiet);
     port::send(&line(format!("torture/{name}-kernel-log-is-clean"), alarms));
+}
+
+/// Expects no cache of the kernel to have kept an object for each of the `done` things, nor for each
+/// hundredth of them.
+fn nothing_grew(before: &Slabs, done: u64) -> Outcome {
+    /// What a kernel at rest comes to have more or fewer of, in a cache.
+    const NOISE: u64 = 2000;
+    let most = NOISE + done / 100;
+    let mut grown = Vec::new();
+    let settled = wait_until(SETTLE_LIMIT, || {
+        grown = before.grown_by_more_than(most).unwrap_or_default();
+        grown.is_empty()
+    });
+    expect(
+        settled,
+        grown.join(" "),
+        format!("at most {most} more objects in any cache"),
+    )
 }
 
 /// Expects no alarm in the log, and nothing leaked.
@@ -123,7 +181,7 @@ fn churn(round: u64) -> Result<u64> {
 fn registry(round: u64) -> Result<u64> {
     const CYCLES: usize = 500;
     load_module()?;
-    if round == 0 {
+    if round == 0 && Fault::are_injected() {
         passes(a_birth_without_memory_inherits())?;
     }
     passes(bears_while_policies_are_set(CYCLES, 4))?;

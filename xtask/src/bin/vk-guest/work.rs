@@ -35,7 +35,11 @@ fn serve(request: Request) -> Result<()> {
         }
         Request::Bench { workloads, samples } => bench::run(&workloads, samples)?,
         Request::Shell => shell::run()?,
-        Request::Torture { names, minutes } => torture::run(&names, minutes),
+        Request::Torture {
+            names,
+            minutes,
+            count,
+        } => torture::run(&names, torture::Until::new(minutes, count)),
         Request::Nothing => {}
         // The results are lines of the kernel log, which xtask reads.
         Request::Kunit => {
