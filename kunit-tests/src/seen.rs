@@ -1,7 +1,7 @@
 //! The handlers of this module: they count what they see and answer as the host.
 
 use core::sync::atomic::{AtomicU32, Ordering};
-use vk_ffi_shims::{hook, Buffer, Namespace};
+use vk_ffi_shims::{hook, Buffer, Memcg, Namespace};
 
 static KBYTES_CALLS: AtomicU32 = AtomicU32::new(0);
 static LATER_CALLS: AtomicU32 = AtomicU32::new(0);
@@ -28,7 +28,11 @@ fn later() {
 /// The hooks of births and ends are never armed here.
 fn none(_ns: Namespace<'_>) {}
 
+/// Nor are places watched.
+fn nowhere(_ns: Namespace<'_>, _memcg: Memcg<'_>) {}
+
 hook!(proc overcommit_kbytes_handler => kbytes);
 hook!(later => later);
 hook!(birth => none);
 hook!(end => none);
+hook!(placed => nowhere);

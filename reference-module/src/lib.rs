@@ -5,23 +5,27 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod claim;
 mod comm;
 mod effective;
 mod errno;
 mod event;
 mod key;
 mod own;
+mod places;
 mod recent;
 mod refusal;
 mod request;
 mod ring;
 
+pub use claim::{Claim, Claimant};
 pub use comm::Comm;
 pub use effective::{Effective, Source};
 pub use errno::Errno;
 pub use event::{Event, Shown, Why, Writer};
 pub use key::{Field, Key, Setting};
 pub use own::{Own, Rule};
+pub use places::Places;
 pub use recent::Recent;
 pub use refusal::{Refusal, What};
 pub use request::{Line, Lines, Request, Target, Verb, REQUEST_MAX};

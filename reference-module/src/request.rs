@@ -19,6 +19,8 @@ pub enum Verb {
     Features,
     /// The hooks.
     Hooks,
+    /// Whose the pages of a cgroup are.
+    Owner,
     /// Streams events.
     Watch,
     /// Changes keys.
@@ -76,6 +78,7 @@ impl Verb {
             b"stat" => Self::Stat,
             b"features" => Self::Features,
             b"hooks" => Self::Hooks,
+            b"owner" => Self::Owner,
             b"watch" => Self::Watch,
             b"set" => Self::Set,
             b"unset" => Self::Unset,
@@ -174,7 +177,7 @@ impl<'a> Request<'a> {
             return refuse(
                 Errno::EOPNOTSUPP,
                 name,
-                "unknown verb; there are list, show, stat, features, hooks, watch, set, unset, arm, disarm",
+                "unknown verb; there are list, show, stat, features, hooks, owner, watch, set, unset, arm, disarm",
             );
         };
         let word = words.next();

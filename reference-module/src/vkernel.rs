@@ -35,6 +35,8 @@ mod hooking;
 mod huge;
 #[path = "vkernel/inside.rs"]
 mod inside;
+#[path = "vkernel/memory.rs"]
+mod memory;
 #[path = "vkernel/output.rs"]
 mod output;
 #[path = "vkernel/parameter.rs"]

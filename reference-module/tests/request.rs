@@ -47,7 +47,7 @@ fn names_the_line_and_the_word_that_is_wrong() {
         ),
         (b"vkernel 1 list ns:1", "error EINVAL line=1 key=ns:1: this verb takes no target"),
         (b"vkernel 1 show ns:1 x", "error EINVAL line=1 key=x: too many words"),
-        (b"vkernel 1 \x07\n", "error EOPNOTSUPP line=1 key=?: unknown verb; there are list, show, stat, features, hooks, watch, set, unset, arm, disarm"),
+        (b"vkernel 1 \x07\n", "error EOPNOTSUPP line=1 key=?: unknown verb; there are list, show, stat, features, hooks, owner, watch, set, unset, arm, disarm"),
     ] {
         assert_eq!(refusal(text), expected);
     }

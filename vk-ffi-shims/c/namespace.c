@@ -124,6 +124,7 @@ notrace void vk_before_wake_up_new_task(struct task_struct *task)
 		return;
 	slot = vk_flight_enter(vk_hook_wake_up_new_task.id);
 	vk_handler_birth(pid->numbers[pid->level].ns);
+	vk_place(task);
 	vk_flight_leave(vk_hook_wake_up_new_task.id, slot);
 }
 

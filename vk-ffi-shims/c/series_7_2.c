@@ -62,7 +62,8 @@ const char *const vk_structs[] = {
 	"struct vm_operations_struct", "struct maple_tree", "struct ma_state", "struct rw_semaphore",
 	"struct seqcount", "struct percpu_counter", "struct mem_cgroup", "struct page_counter",
 	"struct file", "struct thpsize", "struct kobj_attribute", "struct attribute",
-	"struct ctl_table", "struct callback_head",
+	"struct ctl_table", "struct callback_head", "struct css_set", "struct cgroup_subsys_state",
+	"struct cgroup", "struct kernfs_node", "struct folio", "struct obj_cgroup", "struct tracepoint",
 	NULL
 };
 

@@ -55,6 +55,9 @@ unsigned long vk_find_thp_enabled_store(void);
 void vk_before_wake_up_new_task(struct task_struct *task);
 void vk_before_delayed_free_pidns(struct rcu_head *rcu);
 
+/* Tells where @task is, if it is the init of a namespace. Any context. */
+void vk_place(struct task_struct *task);
+
 /* ---- Symbols ---- */
 
 #define VK_BIND(pointer, name) do {					\

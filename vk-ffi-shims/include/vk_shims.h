@@ -160,6 +160,35 @@ void vk_ns_memory_max(const void *ns, unsigned long long *memory, unsigned long 
  */
 void vk_ns_each(bool (*found)(const void *ns, void *data), void *data);
 
+/* ---- Memory cgroups --------------------------------------------------------------- */
+
+/*
+ * The memory cgroup that @folio is charged to; NULL if it is charged to none, or to the root.
+ *
+ * Any context, under rcu_read_lock(), which the pointer is good for. Any folio will do, mapped or
+ * not: one that is freed meanwhile gives what its memory is charged to then. On 7.2 a folio points to
+ * an obj_cgroup, which leads to the memory cgroup that was charged, or, once that was removed, to
+ * its parent (reparenting); on 6.12 to the memory cgroup itself, also a removed one.
+ */
+const void *vk_folio_memcg(const void *folio);
+/* The one around it, NULL below the root. As above. */
+const void *vk_memcg_parent(const void *memcg);
+/* The 64-bit id of its cgroup, which is never used again. As above. */
+unsigned long long vk_memcg_id(const void *memcg);
+/*
+ * Calls @found, under rcu_read_lock(), with the memory cgroup that counts for the cgroup with this
+ * id, NULL for the root; false if there is no such cgroup. Process context.
+ */
+bool vk_memcg_with(unsigned long long id, void (*found)(const void *memcg, void *data), void *data);
+
+/*
+ * Tells vk_handler_placed() of the init of each namespace, now and whenever it executes a program
+ * or is moved. 0, or a negative errno: then it tells nothing. Process context.
+ */
+int vk_places_watch(void);
+/* The end of that; waits until nothing is told any more. Process context. */
+void vk_places_unwatch(void);
+
 /* ---- Overcommit ------------------------------------------------------------------- */
 
 /* vm_acct_memory(): moves the kernel's own counter. Any context. */
@@ -300,6 +329,8 @@ void vk_build_refuse(const unsigned char *why, unsigned long len);
 void vk_handler_birth(const void *ns);	/* process context, may sleep */
 void vk_handler_end(const void *ns);	/* RCU callback: atomic */
 void vk_handler_later(void);		/* workqueue */
+/* The init of @ns is in @memcg, and its parent is not: atomic, interrupts may be off, under RCU. */
+void vk_handler_placed(const void *ns, const void *memcg);
 #endif
 
 #endif

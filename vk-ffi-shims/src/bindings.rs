@@ -175,6 +175,30 @@ unsafe extern "C" {
     );
 }
 unsafe extern "C" {
+    pub fn vk_folio_memcg(folio: *const ::core::ffi::c_void) -> *const ::core::ffi::c_void;
+}
+unsafe extern "C" {
+    pub fn vk_memcg_parent(memcg: *const ::core::ffi::c_void) -> *const ::core::ffi::c_void;
+}
+unsafe extern "C" {
+    pub fn vk_memcg_id(memcg: *const ::core::ffi::c_void) -> ::core::ffi::c_ulonglong;
+}
+unsafe extern "C" {
+    pub fn vk_memcg_with(
+        id: ::core::ffi::c_ulonglong,
+        found: ::core::option::Option<
+            unsafe extern "C" fn(memcg: *const ::core::ffi::c_void, data: *mut ::core::ffi::c_void),
+        >,
+        data: *mut ::core::ffi::c_void,
+    ) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_places_watch() -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_places_unwatch();
+}
+unsafe extern "C" {
     pub fn vk_overcommit_account(pages: ::core::ffi::c_long);
 }
 unsafe extern "C" {

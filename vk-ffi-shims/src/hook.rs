@@ -242,8 +242,9 @@ pub unsafe fn id_of(hook: *const c_void) -> HookId {
 /// | `hook!(store NAME => f)` | of a sysfs `store` | `fn(&[u8]) -> Option<Result<(), i32>>` |
 /// | `hook!(show_pmd NAME => f)`, `store_pmd` | as above | as above, for the directory of PMD order only |
 ///
-/// Three are no hooks of a kernel function but called by C: `hook!(birth => f)` and
-/// `hook!(end => f)` with `fn(Namespace)`, `hook!(later => f)` with `fn()`.
+/// Four are no hooks of a kernel function but called by C: `hook!(birth => f)` and
+/// `hook!(end => f)` with `fn(Namespace)`, `hook!(placed => f)` with `fn(Namespace, Memcg)`,
+/// `hook!(later => f)` with `fn()`.
 #[macro_export]
 macro_rules! hook {
     (fn $name:ident($($arg:ident: $ty:ty),* $(,)?) -> $ret:ty, Pre<$filter:ident> => $handler:expr) => {
@@ -453,6 +454,23 @@ macro_rules! hook {
     };
     (end => $handler:expr) => {
         $crate::hook!(@namespace vk_handler_end, $handler);
+    };
+    (placed => $handler:expr) => {
+        #[doc(hidden)]
+        #[no_mangle]
+        unsafe extern "C" fn vk_handler_placed(
+            ns: *const $crate::__private::core::ffi::c_void,
+            memcg: *const $crate::__private::core::ffi::c_void,
+        ) {
+            let handler: fn($crate::Namespace<'_>, $crate::Memcg<'_>) = $handler;
+            // SAFETY: A task of it is live during the call, under RCU.
+            let ns = unsafe { $crate::Namespace::from_raw(ns) };
+            // SAFETY: Found under the same RCU.
+            let memcg = unsafe { $crate::Memcg::from_raw(memcg) };
+            if let (Some(ns), Some(memcg)) = (ns, memcg) {
+                handler(ns, memcg)
+            }
+        }
     };
     (later => $handler:expr) => {
         #[doc(hidden)]

@@ -21,6 +21,7 @@ mod kind;
 #[cfg(feature = "kunit")]
 pub mod kunit;
 mod lock;
+mod memory;
 mod module;
 mod namespace;
 pub mod overcommit;
@@ -35,6 +36,7 @@ pub use ftrace::{Feature, Ftrace, HookInfo, StubKind, SubjectKind};
 pub use hook::Hook;
 pub use kind::{filter, Around, CallsOriginal, Filter, Kind, LooksAt, Pre, Replace};
 pub use lock::{ControlCell, ControlGuard, EventCell, EventGuard, RegistryCell, RegistryGuard};
+pub use memory::{unwatch_places, watch_places, with_memcg, Memcg};
 pub use module::{
     cancel_later, clock_ns, current_comm, current_is_admin, current_pid, jiffies, later, resolve,
     sleep_ms, Pin,
@@ -46,7 +48,7 @@ pub use passed::{Opaque, Passed};
 #[cfg(feature = "kernel")]
 pub use rcu::{Boxed, Published, RcuBox, Retirees};
 pub use rcu::{BriefGuard, RcuHead, ReadGuard, Reading};
-pub use subject::{briefly_of_mm, briefly_of_vma, Mm, Vma};
+pub use subject::{briefly_of_mm, briefly_of_vma, Folio, Mm, Vma};
 pub use text::{Buffer, Text};
 pub use vk_hook;
 pub use vk_nshash;

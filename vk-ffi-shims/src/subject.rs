@@ -114,6 +114,10 @@ argument!(
     /// A `struct vm_area_struct` that a hooked function was given.
     Vma
 );
+argument!(
+    /// A `struct folio` that a hooked function looks at.
+    Folio
+);
 
 impl Mm<'_> {
     /// Returns the pages that are mapped.

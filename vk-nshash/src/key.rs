@@ -38,6 +38,12 @@ impl Key {
     }
 }
 
+impl From<Key> for NonZeroUsize {
+    fn from(key: Key) -> Self {
+        key.0
+    }
+}
+
 impl fmt::Debug for Key {
     // Addresses of kernel objects are not for logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,7 @@ use crate::books::{Charged, Shared};
 use core::sync::atomic::{AtomicU64, Ordering};
 use vk_ffi_shims::vk_nshash::Key as Address;
 use vk_ffi_shims::{Mark, Namespace, Pin, Published, Reading, RegistryCell, Tree};
-use vk_reference_module::Own;
+use vk_reference_module::{Own, Places};
 
 /// What a snapshot is keyed by: the 64-bit id for people, the address for the kernel.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub(crate) struct Container {
     /// Held while a policy of its own is enforced.
     pub(crate) pin: RegistryCell<Option<Pin>>,
     pub(crate) effective: Published<Snapshot>,
+    /// The memory cgroups it claims.
+    pub(crate) places: RegistryCell<Places<Address>>,
     pub(crate) counters: Counters,
 }
 

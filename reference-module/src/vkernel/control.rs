@@ -47,6 +47,7 @@ pub(crate) fn answer<'a>(opener: &Opener, text: &'a [u8], reply: &mut Reply) -> 
         Verb::Stat => stat::stat(&request, out),
         Verb::Features => hooking::features(&request, out),
         Verb::Hooks => hooking::hooks(&request, out),
+        Verb::Owner => show::owner(&request, out),
         Verb::Watch => no_lines(&request).map(|()| reply.watch()),
         Verb::Set => change::set(opener, &request, out),
         Verb::Unset => change::unset(opener, &request, out),

@@ -344,6 +344,9 @@ pub(crate) fn arm(control: &mut ControlGuard) -> core::result::Result<(), Refusa
         let kept = kept.iter().find(|e| e.number == number);
         Some(kept.map_or(Own::new(), |e| e.own))
     });
+    if let Err(errno) = vk_ffi_shims::watch_places() {
+        pr_warn!("whose a page is stays unknown: errno {}\n", errno);
+    }
     // A child may have been adopted before its parent.
     if registry::refresh(control).is_err() {
         pr_warn!("no memory for some snapshots; nested namespaces may lag until the next change\n");
@@ -394,6 +397,7 @@ fn take_out(
     control: &mut ControlGuard,
     timeout_ms: u32,
 ) -> core::result::Result<(), Refusal<'static>> {
+    vk_ffi_shims::unwatch_places();
     let lives = LIVES.get_mut(control);
     let mut failed = None;
     for life in lives.iter_mut().rev() {

@@ -2,6 +2,7 @@
 
 use crate::control::{no_lines, unknown_key, yes_no, Answer};
 use crate::engine;
+use crate::memory;
 use crate::output::{Hex, Output};
 use crate::registry;
 use core::fmt::Write;
@@ -29,6 +30,7 @@ pub(crate) fn features<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a
         }
         if feature == Feature::Lifecycle {
             write!(out, " failed_births={}", registry::failed_births()).ok();
+            write!(out, " failed_claims={}", memory::failed_claims()).ok();
         }
         if !why.is_empty() {
             write!(out, " reason={why}").ok();

@@ -15,6 +15,7 @@
 use crate::books::{Books, Charged};
 use crate::container::{Container, Counters, Effective, Id, Snapshot};
 use crate::events;
+use crate::memory;
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::alloc::AllocError;
 use kernel::alloc::Flags;
@@ -25,7 +26,7 @@ use vk_ffi_shims::{
     Boxed, ControlGuard, Namespace, Pin, Published, RcuBox, RcuHead, ReadGuard, Reading,
     RegistryCell, RegistryGuard, Retirees,
 };
-use vk_reference_module::{Comm, Event, Key, Own, Rule, Setting};
+use vk_reference_module::{Comm, Event, Key, Own, Places, Rule, Setting};
 
 /// MAX_PID_NS_LEVEL of include/linux/pid_namespace.h.
 const LEVELS: usize = 32;
@@ -40,6 +41,12 @@ static FAILED_BIRTHS: AtomicU64 = AtomicU64::new(0);
 #[inline]
 pub(crate) fn find<'g>(read: &'g Reading, ns: Namespace<'_>) -> Option<&'g Container> {
     TABLE.find_nearest_ancestor(read, ns, LEVELS)
+}
+
+/// Finds the container of the namespace at `address` itself.
+#[inline]
+pub(crate) fn find_at(read: &Reading, address: Address) -> Option<&Container> {
+    TABLE.find(read, address)
 }
 
 /// Walks over all containers.
@@ -66,6 +73,7 @@ fn make(ns: Namespace<'_>, flags: Flags) -> core::result::Result<Boxed<Container
         own: RegistryCell::new(Own::new()),
         pin: RegistryCell::new(None),
         effective: Published::new(KBox::new(Snapshot::host(), flags)?),
+        places: RegistryCell::new(Places::new()),
         counters: Counters::default(),
     };
     RcuBox::new(Node::new(id.address, container), flags).map(Boxed)
@@ -131,14 +139,16 @@ fn tell_birth(ns: Namespace<'_>, has_policy: bool) {
 
 /// End: an RCU callback, atomic.
 pub(crate) fn end(ns: Namespace<'_>) {
-    let removed = TABLE.remove(&mut RegistryGuard::lock(), ns.key());
-    if let Some(removed) = removed {
-        let mut write = RegistryGuard::lock();
+    let read = ReadGuard::new();
+    let mut write = RegistryGuard::lock();
+    if let Some(removed) = TABLE.remove(&mut write, ns.key()) {
         let container = removed.value();
         let had_policy = container.own.get(&write).is_set();
         let held = container.pin.get_mut(&mut write).take();
+        memory::forget(&read, &mut write, container);
         let ns = container.id.number;
         drop(write);
+        drop(read);
         events::tell(|| Event::Gone { ns, had_policy });
         removed.after(&RcuHead::default());
         if had_policy {
@@ -168,13 +178,16 @@ pub(crate) fn clear(mut keep: impl FnMut(u64, Own)) {
             next
         };
         let Some(id) = next else { break };
+        let read = ReadGuard::new();
         let mut write = RegistryGuard::lock();
         let Some(removed) = TABLE.remove(&mut write, id.address) else {
             continue;
         };
         let own = *removed.value().own.get(&write);
         let held = removed.value().pin.get_mut(&mut write).take();
+        memory::forget(&read, &mut write, removed.value());
         drop(write);
+        drop(read);
         keep(id.number, own);
         removed.after(&RcuHead::default());
         drop(held);

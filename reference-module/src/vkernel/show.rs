@@ -3,10 +3,11 @@
 use crate::control::{gone, no_lines, unknown_key, yes_no, Answer};
 use crate::engine::is_enforced;
 use crate::facts::{kept_of, live, own_of};
+use crate::memory::{self, Owner};
 use crate::output::Output;
 use crate::registry;
 use core::fmt::Write;
-use vk_ffi_shims::{ControlGuard, Feature, Init, ReadGuard};
+use vk_ffi_shims::{with_memcg, ControlGuard, Feature, Init, ReadGuard};
 use vk_reference_module::{
     Comm, Errno, Key, Own, Refusal, Request, Setting, Shown, Source, Target,
 };
@@ -148,6 +149,45 @@ pub(crate) fn show<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
         let (value, origin) = effective_of(number, key, &own);
         show_key(out, key, value, origin, &own);
     }
+    Ok(())
+}
+
+/// `owner` with the line `cgroup=ID`: whose the pages are that are charged to the cgroup.
+pub(crate) fn owner<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
+    let mut id = None;
+    for line in request.lines() {
+        let line = line?;
+        let number = core::str::from_utf8(line.value).ok().map(str::parse);
+        match (line.key, number) {
+            (b"cgroup", Some(Ok(number))) => id = Some(number),
+            (b"cgroup", _) => {
+                let refusal =
+                    Refusal::plain(Errno::EINVAL, "a cgroup is the number of its directory");
+                return Err(refusal.at(line.number, line.key));
+            }
+            _ => return Err(unknown_key(&line)),
+        }
+    }
+    let Some(id) = id else {
+        return Err(Refusal::plain(
+            Errno::EINVAL,
+            "owner takes the line cgroup=ID",
+        ));
+    };
+    let found = with_memcg(id, |memcg| {
+        let read = ReadGuard::new();
+        match memory::owner(&read, memcg) {
+            Owner::Container(container) => Some(container.id.number),
+            Owner::Ambiguous => None,
+            Owner::Nobody => Some(0),
+        }
+    });
+    match found {
+        None => return Err(Refusal::plain(Errno::ESRCH, "there is no such cgroup")),
+        Some(None) => writeln!(out, "cgroup:{id} owner=ambiguous").ok(),
+        Some(Some(0)) => writeln!(out, "cgroup:{id} owner=nobody").ok(),
+        Some(Some(number)) => writeln!(out, "cgroup:{id} owner=ns:{number}").ok(),
+    };
     Ok(())
 }
 

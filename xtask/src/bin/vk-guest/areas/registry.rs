@@ -3,6 +3,7 @@
 mod filled;
 mod holder;
 pub(crate) mod life;
+mod memory;
 mod nesting;
 mod pair;
 mod subjects;
@@ -10,6 +11,7 @@ mod subjects;
 use crate::area::{checks, Area, Module};
 use filled::*;
 use life::*;
+use memory::*;
 use nesting::*;
 use subjects::*;
 
@@ -39,5 +41,14 @@ pub(crate) const AREA: Area = Area {
         memory_filled_by_the_hosts_userfaultfd_follows_the_containers_policy,
         shared_memory_filled_by_userfaultfd_is_committed_by_who_fills_it,
         namespaces_that_share_memory_ask_each_for_itself,
+        a_containers_pages_are_its_own,
+        the_pages_of_containers_that_exist_at_load_are_theirs,
+        pages_are_their_own_from_the_exec_of_the_init,
+        pages_follow_the_init_that_is_moved,
+        pages_of_a_cgroup_that_two_are_in_abstain,
+        pages_of_a_cgroup_shared_with_the_outside_are_the_outsides,
+        pages_of_nested_cgroups_are_those_of_the_one_around,
+        pages_of_a_dead_namespace_are_nobodys,
+        pages_of_the_oldest_of_many_places_are_nobodys,
     ],
 };
