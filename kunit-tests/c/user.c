@@ -4,6 +4,8 @@
 #include <linux/err.h>
 #include <linux/kobject.h>
 #include <linux/kthread.h>
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
@@ -82,4 +84,26 @@ bool vk_kunit_is_loaded(const char *module)
 
 	kobject_put(found);
 	return found;
+}
+
+int vk_kunit_with_page_of(int pid, void (*run)(void *data, const void *folio, unsigned long id),
+			  void *data)
+{
+	struct mm_struct *mm = vk_mm_of(pid);
+	struct mem_cgroup *memcg, *before;
+	struct page *page;
+
+	if (!mm)
+		return -ESRCH;
+	memcg = get_mem_cgroup_from_mm(mm);
+	mmput(mm);
+	before = set_active_memcg(memcg);
+	page = alloc_page(GFP_KERNEL_ACCOUNT);
+	set_active_memcg(before);
+	if (page) {
+		run(data, page_folio(page), page_cgroup_ino(page));
+		__free_page(page);
+	}
+	mem_cgroup_put(memcg);
+	return page ? 0 : -ENOMEM;
 }

@@ -32,6 +32,12 @@ int vk_kunit_with_mm_of(int pid, void (*run)(void *data, const void *mm), void *
  */
 int vk_kunit_with_owner(int pid, void (*run)(void *data, const void *mm), void *data);
 bool vk_kunit_is_loaded(const char *module);
+/*
+ * Calls @run(@data, folio, id) with a page that is charged to the memory cgroup of task @pid, and the
+ * id of that one's cgroup as the kernel tells it to /proc/kpagecgroup. 0 or a negative errno.
+ */
+int vk_kunit_with_page_of(int pid, void (*run)(void *data, const void *folio, unsigned long id),
+			  void *data);
 
 /* ---- symbol.c ---- */
 

@@ -21,11 +21,11 @@ mod suite {
     use vk_ffi_shims::vk_hook::{Backend, Group, Sleeper, State};
     #[cfg(kernel)]
     use vk_ffi_shims::{
-        hooks, kunit, overcommit, Boxed, ControlGuard, Flight, Ftrace, Namespace, Published,
-        RcuBox, RcuHead, Retirees,
+        hooks, kunit, overcommit, with_memcg, Boxed, ControlGuard, Flight, Ftrace, Memcg,
+        Namespace, Published, RcuBox, RcuHead, Retirees,
     };
     #[cfg(kernel)]
-    use vk_nshash::{Key, Node, Table};
+    use vk_nshash::{Key, Nested, Node, Table};
 
     #[test]
     fn features_have_names_and_hooks_of_their_own() {
@@ -218,6 +218,37 @@ mod suite {
         });
         assert_eq!(used, Ok(()));
         assert!(is_the_hosts);
+    }
+
+    #[cfg(kernel)]
+    #[test]
+    fn a_page_belongs_to_the_cgroup_that_the_kernel_says() {
+        let container = Container::start();
+        let pid = container.map_or(0, |it| it.pid);
+        let (mut told, mut seen, mut around) = (0, None, true);
+        let used = kunit::with_page_of(pid, |folio, id| {
+            let read = ReadGuard::new();
+            let memcg = Memcg::of_folio(&read, folio);
+            told = id;
+            seen = memcg.map(Memcg::key);
+            around = memcg.is_some_and(|it| it.parent().is_some());
+        });
+        assert_eq!(used, Ok(()));
+        // Below the root, which is 1.
+        assert!(told > 1);
+        assert_eq!(seen, Key::new(told as usize));
+        assert!(!around);
+        let found = with_memcg(told, |memcg| memcg.map(Memcg::key));
+        assert_eq!(found, Some(seen));
+
+        let mut of_host = None;
+        let used = kunit::with_page_of(1, |folio, _| {
+            of_host = Some(Memcg::of_folio(&ReadGuard::new(), folio).is_none());
+        });
+        assert_eq!(used, Ok(()));
+        assert_eq!(of_host, Some(true));
+        assert_eq!(with_memcg(1, |memcg| memcg.is_none()), Some(true));
+        assert_eq!(with_memcg(u64::MAX >> 1, |_| ()), None);
     }
 
     #[cfg(kernel)]
@@ -496,7 +527,8 @@ mod container {
     impl Container {
         /// Makes one that ends by itself.
         pub(super) fn start() -> Option<Self> {
-            let script = c"unshare --pid --fork sh -c 'printf vk-kunit >/proc/self/comm; \
+            let script = c"mkdir -p /sys/fs/cgroup/vk-kunit; unshare --pid --fork sh -c \
+                'echo 0 >/sys/fs/cgroup/vk-kunit/cgroup.procs; printf vk-kunit >/proc/self/comm; \
                 sleep 4; :' >/dev/null 2>&1 &";
             kunit::shell(script).ok()?;
             super::sleep_until(|| Self::find().is_some(), 5_000);

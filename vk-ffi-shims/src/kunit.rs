@@ -4,7 +4,7 @@
 //! the feature `kunit` on. All in process context; all may sleep.
 
 use crate::bindings;
-use crate::Mm;
+use crate::{Folio, Mm};
 use core::ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void, CStr};
 
 extern "C" {
@@ -24,6 +24,11 @@ extern "C" {
     fn vk_kunit_with_owner(
         pid: c_int,
         run: unsafe extern "C" fn(data: *mut c_void, mm: *const c_void),
+        data: *mut c_void,
+    ) -> c_int;
+    fn vk_kunit_with_page_of(
+        pid: c_int,
+        run: unsafe extern "C" fn(data: *mut c_void, folio: *const c_void, id: c_ulong),
         data: *mut c_void,
     ) -> c_int;
     fn vk_kunit_is_loaded(module: *const c_char) -> bool;
@@ -195,6 +200,33 @@ unsafe extern "C" fn see<F: FnMut(Mm<'_>)>(data: *mut c_void, mm: *const c_void)
     if let Some(mm) = unsafe { Mm::from_raw(mm) } {
         look(mm);
     }
+}
+
+/// Shows a page that is charged to the memory cgroup of the task `pid`, and the id of its cgroup as the
+/// kernel tells it.
+///
+/// # Errors
+///
+/// A negative errno: no such task, or none with an mm, or no memory; `look` was not called.
+pub fn with_page_of<F: FnMut(Folio<'_>, u64)>(pid: i32, mut look: F) -> Result<(), i32> {
+    /// # Safety
+    ///
+    /// `data` is an `F` that nobody else uses, `folio` is live.
+    unsafe extern "C" fn see<F: FnMut(Folio<'_>, u64)>(
+        data: *mut c_void,
+        folio: *const c_void,
+        id: c_ulong,
+    ) {
+        // SAFETY: By the contract of this function.
+        let look = unsafe { &mut *data.cast::<F>() };
+        // SAFETY: By the contract of this function.
+        if let Some(folio) = unsafe { Folio::from_raw(folio) } {
+            look(folio, id);
+        }
+    }
+    let data = (&raw mut look).cast();
+    // SAFETY: `see::<F>` is given the `F` it expects, which outlives the call; C holds the page.
+    errno(unsafe { vk_kunit_with_page_of(pid, see::<F>, data) })
 }
 
 /// Tells whether the module of that name is loaded.

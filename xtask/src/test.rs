@@ -15,9 +15,6 @@ use crate::{check, insn, kunit, leaves, torture};
 /// How long the guest may take for all its areas.
 const GUEST_LIMIT: Duration = Duration::from_secs(1800);
 
-/// How long the kernel of the KUnit suites may take.
-const KUNIT_LIMIT: Duration = Duration::from_secs(600);
-
 /// Where an area's checks run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -114,7 +111,7 @@ fn run_booted(
         insn::area(lab, wanted.only, report)?;
     }
     if !in_place(Place::Kunit).is_empty() {
-        kunit::run(lab, KUNIT_LIMIT, report)?;
+        kunit::run(lab, wanted.kernel.unwrap_or(Variant::Test), report)?;
     }
     let mut guest = in_place(Place::Guest);
     let with_module = in_place(Place::Module);

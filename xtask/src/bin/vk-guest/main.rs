@@ -19,6 +19,7 @@ mod firstborn;
 mod init;
 mod kernel_text;
 mod khugepaged;
+mod leaks;
 mod loaded;
 mod mapping;
 mod meminfo;

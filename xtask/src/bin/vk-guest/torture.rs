@@ -1,8 +1,6 @@
 //! The torture mode: loads that go on until their time is over, on a kernel that finds mistakes.
 
-use std::fs;
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, Context, Result};
@@ -18,10 +16,7 @@ use crate::problem::{expect, Outcome, Problem};
 use crate::slab::Slabs;
 use crate::stream::Stream;
 use crate::test::{line, run_area};
-use crate::{module, port};
-
-/// kmemleak takes nothing for leaked that is younger than five seconds.
-const LEAK_AGE: Duration = Duration::from_secs(6);
+use crate::{leaks, module, port};
 
 /// How long the kernel may take to free what was let go.
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
@@ -127,14 +122,7 @@ fn nothing_grew(before: &Slabs, done: u64) -> Outcome {
 
 /// Expects no alarm in the log, and nothing leaked.
 fn is_quiet(log: KernelLog) -> Outcome {
-    const LEAKS: &str = "/sys/kernel/debug/kmemleak";
-    if fs::metadata(LEAKS).is_ok() {
-        fs::write(LEAKS, "scan")?;
-        thread::sleep(LEAK_AGE);
-        fs::write(LEAKS, "scan")?;
-        let leaks = fs::read_to_string(LEAKS)?;
-        expect(leaks.is_empty(), leaks, "nothing leaked")?;
-    }
+    leaks::are_none()?;
     let alarms = log.alarms()?;
     expect(alarms.is_empty(), alarms.join(" | "), "no alarm")
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use xtask::protocol::Line;
 use xtask::request::{Request, FILE, PAYLOAD};
 
-use crate::{bench, demo, port, program, shell, test, torture, watchdog};
+use crate::{bench, demo, leaks, port, program, shell, test, torture, watchdog};
 
 /// Does it, and closes the report.
 pub(crate) fn run() -> ExitCode {
@@ -44,6 +44,10 @@ fn serve(request: Request) -> Result<()> {
         // The results are lines of the kernel log, which xtask reads.
         Request::Kunit => {
             program::output(&["insmod", "/vk/vk_kunit.ko"])?;
+            if leaks::are_looked_for() {
+                let name = "kunit/nothing-leaked".to_owned();
+                port::send(&test::line(name, leaks::are_none()));
+            }
         }
         Request::Demo => demo::run(),
     }
