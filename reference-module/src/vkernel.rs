@@ -21,6 +21,8 @@ mod charge;
 mod container;
 #[path = "vkernel/control.rs"]
 mod control;
+#[path = "vkernel/descent.rs"]
+mod descent;
 #[path = "vkernel/device.rs"]
 mod device;
 #[path = "vkernel/engine.rs"]

@@ -1,6 +1,7 @@
 //! A pid namespace that the module knows.
 
 use crate::books::{Charged, Shared};
+use crate::descent::Links;
 use core::sync::atomic::{AtomicU64, Ordering};
 use vk_ffi_shims::vk_nshash::Key as Address;
 use vk_ffi_shims::{Mark, Namespace, Pin, Published, Reading, RegistryCell, Tree};
@@ -43,7 +44,9 @@ impl Snapshot {
 pub(crate) struct Container {
     pub(crate) id: Id,
     pub(crate) tree: Tree,
+    /// The nearest one around it that is known.
     pub(crate) parent: Option<Address>,
+    pub(crate) links: RegistryCell<Links>,
     pub(crate) books: Shared,
     pub(crate) own: RegistryCell<Own>,
     /// Held while a policy of its own is enforced.

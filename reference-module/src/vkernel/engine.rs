@@ -347,10 +347,6 @@ pub(crate) fn arm(control: &mut ControlGuard) -> core::result::Result<(), Refusa
     if let Err(errno) = vk_ffi_shims::watch_places() {
         pr_warn!("whose a page is stays unknown: errno {}\n", errno);
     }
-    // A child may have been adopted before its parent.
-    if registry::refresh(control).is_err() {
-        pr_warn!("no memory for some snapshots; nested namespaces may lag until the next change\n");
-    }
     ENFORCED.store(true, Ordering::Release);
     // Each container with a policy holds the module itself now.
     HOLD.get_mut(control).take();

@@ -10,10 +10,19 @@
 //!   inside refuse what they forbid ([`forbidding`]); what was there before a bound, or came from
 //!   the default, is brought into it when the snapshot is made ([`Effective::inherit`]).
 //! - Correctness never depends on birth: a namespace that is not in the table has the policy of its
-//!   nearest ancestor that is.
+//!   nearest ancestor that is, and so have those below it: a container's `parent` is the nearest one
+//!   around it that is in the table.
+//!
+//! Who locks: what changes takes the registry's spinlock, with interrupts off, for a few lookups, and
+//! for a change of policy for a snapshot of each that inherits it; never for a walk over all. Lookups
+//! take no lock. What may sleep: `birth`, `adopt`, `clear`, `change`; not `end`. When a thing is
+//! seen: a birth before the first instruction in the namespace, a change by every lookup that
+//! begins after `change` has returned (one that overlaps sees the old values or the new), an end
+//! before the address can be used again.
 
 use crate::books::{Books, Charged};
 use crate::container::{Container, Counters, Effective, Id, Snapshot};
+use crate::descent::{self, Links};
 use crate::events;
 use crate::memory;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -68,7 +77,8 @@ fn make(ns: Namespace<'_>, flags: Flags) -> core::result::Result<Boxed<Container
     let container = Container {
         id,
         tree: ns.tree(),
-        parent: ns.parent().map(Namespace::key),
+        parent: None,
+        links: RegistryCell::new(Links::new()),
         books: Arc::new(Books::new(), flags)?,
         own: RegistryCell::new(Own::new()),
         pin: RegistryCell::new(None),
@@ -91,12 +101,19 @@ fn insert(
         let read = ReadGuard::new();
         let mut write = RegistryGuard::lock();
         let own = kept(ns.id()).unwrap_or(*DEFAULT.get(&write));
+        let around = ns.parent();
+        let around = around.and_then(|ns| TABLE.find_nearest_ancestor(&read, ns, LEVELS));
         let container = node.0.value_mut();
+        container.parent = around.map(|it| it.id.address);
         *container.own.get_mut(&mut write) = own;
         pin(&mut write, container, own.is_set());
         let snapshot = compute(&read, &write, container);
         *container.effective.get_mut() = snapshot;
-        (TABLE.insert(&mut write, node).err(), own.is_set())
+        let refused = TABLE.insert(&mut write, node).err();
+        if refused.is_none() {
+            descent::link(&read, &mut write, ns.key());
+        }
+        (refused, own.is_set())
     };
     // Nobody has seen the node that comes back.
     match refused {
@@ -106,12 +123,45 @@ fn insert(
     }
 }
 
+/// As [`insert`], those around it first, so that each container finds its parent.
+///
+/// # Errors
+///
+/// No memory for it, or for one around it.
+fn insert_behind_ancestors(
+    ns: Namespace<'_>,
+    flags: Flags,
+    kept: &mut impl FnMut(u64) -> Option<Own>,
+) -> core::result::Result<bool, AllocError> {
+    loop {
+        let mut outermost = ns;
+        let mut at = ns;
+        while let Some(around) = at.parent() {
+            at = around;
+            if TABLE.find(&ReadGuard::new(), at.key()).is_none() {
+                outermost = at;
+            }
+        }
+        let is_set = insert(outermost, flags, &mut *kept)?;
+        if outermost.key() == ns.key() {
+            return Ok(is_set);
+        }
+    }
+}
+
 /// Birth: process context, before the namespace's first task runs; may sleep.
 pub(crate) fn birth(ns: Namespace<'_>) {
     if TABLE.find(&ReadGuard::new(), ns.key()).is_some() {
         return;
     }
-    match insert(ns, GFP_KERNEL, |_| None) {
+    let inserted = match crate::engine::is_enforced() {
+        true => insert(ns, GFP_KERNEL, |_| None),
+        // Those around it may not be adopted yet.
+        false => insert_behind_ancestors(ns, GFP_KERNEL, &mut |number| {
+            (number != ns.id()).then_some(Own::new())
+        }),
+    };
+    match inserted {
         Ok(has_policy) => tell_birth(ns, has_policy),
         Err(AllocError) => {
             FAILED_BIRTHS.fetch_add(1, Ordering::Relaxed);
@@ -146,6 +196,7 @@ pub(crate) fn end(ns: Namespace<'_>) {
         let had_policy = container.own.get(&write).is_set();
         let held = container.pin.get_mut(&mut write).take();
         memory::forget(&read, &mut write, container);
+        descent::unlink(&read, &mut write, container);
         let ns = container.id.number;
         drop(write);
         drop(read);
@@ -162,7 +213,7 @@ pub(crate) fn end(ns: Namespace<'_>) {
 pub(crate) fn adopt(mut kept: impl FnMut(u64) -> Option<Own>) {
     vk_ffi_shims::each_namespace(|ns| {
         // Atomic: RCU is held so that the namespace cannot die before it is in the table.
-        if insert(ns, GFP_ATOMIC, &mut kept).is_err() {
+        if insert_behind_ancestors(ns, GFP_ATOMIC, &mut kept).is_err() {
             FAILED_BIRTHS.fetch_add(1, Ordering::Relaxed);
         }
         true
@@ -171,27 +222,41 @@ pub(crate) fn adopt(mut kept: impl FnMut(u64) -> Option<Own>) {
 
 /// Takes everything out. Process context, nobody looks anything up any more.
 pub(crate) fn clear(mut keep: impl FnMut(u64, Own)) {
+    /// So many are found in one walk.
+    const BATCH: usize = 64;
     loop {
-        let next = {
-            let read = ReadGuard::new();
-            let next = TABLE.iter(&read).next().map(|container| container.id);
-            next
-        };
-        let Some(id) = next else { break };
+        let mut batch = [None; BATCH];
+        let mut is_empty = true;
         let read = ReadGuard::new();
-        let mut write = RegistryGuard::lock();
-        let Some(removed) = TABLE.remove(&mut write, id.address) else {
-            continue;
-        };
-        let own = *removed.value().own.get(&write);
-        let held = removed.value().pin.get_mut(&mut write).take();
-        memory::forget(&read, &mut write, removed.value());
-        drop(write);
+        for (slot, container) in batch.iter_mut().zip(TABLE.iter(&read)) {
+            *slot = Some(container.id);
+            is_empty = false;
+        }
         drop(read);
-        keep(id.number, own);
-        removed.after(&RcuHead::default());
-        drop(held);
+        if is_empty {
+            break;
+        }
+        for id in batch.into_iter().flatten() {
+            take_out(id, &mut keep);
+        }
     }
+}
+
+fn take_out(id: Id, keep: &mut impl FnMut(u64, Own)) {
+    let read = ReadGuard::new();
+    let mut write = RegistryGuard::lock();
+    let Some(removed) = TABLE.remove(&mut write, id.address) else {
+        return release(write, read, ());
+    };
+    let container = removed.value();
+    let own = *container.own.get(&write);
+    let held = container.pin.get_mut(&mut write).take();
+    memory::forget(&read, &mut write, container);
+    descent::unlink(&read, &mut write, container);
+    release(write, read, ());
+    keep(id.number, own);
+    removed.after(&RcuHead::default());
+    drop(held);
 }
 
 /// Keeps the module loaded while a container has a policy of its own.
@@ -226,21 +291,6 @@ fn compute(read: &ReadGuard, write: &RegistryGuard, container: &Container) -> Sn
     Snapshot::new(effective, container.tree)
 }
 
-/// Tells whether `container` is `ancestor` or below it.
-fn is_below(read: &ReadGuard, container: &Container, ancestor: Address) -> bool {
-    let mut at = container;
-    for _ in 0..LEVELS {
-        if at.id.address == ancestor {
-            return true;
-        }
-        let Some(parent) = at.parent.and_then(|parent| TABLE.find(read, parent)) else {
-            return false;
-        };
-        at = parent;
-    }
-    false
-}
-
 /// Returns the first rule of `container` or its ancestors that does not admit `setting`.
 pub(crate) fn forbidding(
     read: &ReadGuard,
@@ -262,38 +312,6 @@ pub(crate) fn forbidding(
 /// The parent of a container, if it is known.
 pub(crate) fn parent<'g>(read: &'g ReadGuard, container: &Container) -> Option<&'g Container> {
     container.parent.and_then(|parent| TABLE.find(read, parent))
-}
-
-/// Publishes the snapshots of all that inherit from a container with a policy, anew.
-///
-/// # Errors
-///
-/// No memory for one of them.
-pub(crate) fn refresh(control: &mut ControlGuard) -> core::result::Result<(), ChangeError> {
-    let mut set = KVec::new();
-    loop {
-        let count = TABLE.iter(&ReadGuard::new()).count();
-        set.reserve(count, GFP_KERNEL)?;
-        let read = ReadGuard::new();
-        let mut is_full = false;
-        for container in TABLE.iter(&read) {
-            let own = own(container);
-            if own.is_set() && set.push_within_capacity((container.id, own)).is_err() {
-                is_full = true;
-            }
-        }
-        if !is_full {
-            break;
-        }
-        set.clear();
-    }
-    for &(id, own) in set.iter() {
-        match change(control, id, own) {
-            Ok(()) | Err(ChangeError::Gone) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// Why a container's values were not changed.
@@ -334,10 +352,7 @@ pub(crate) fn change(
         if container.id != id {
             return release(write, read, Err(ChangeError::Gone));
         }
-        let heirs = TABLE
-            .iter(&read)
-            .filter(|heir| is_below(&read, heir, id.address))
-            .count();
+        let heirs = descent::count(&read, &write, container);
         if heirs > room {
             room = heirs + heirs / 4;
             drop(write);
@@ -346,16 +361,12 @@ pub(crate) fn change(
         }
         *container.own.get_mut(&mut write) = own;
         pin(&mut write, container, own.is_set());
-        for heir in TABLE.iter(&read) {
-            if !is_below(&read, heir, id.address) {
-                continue;
-            }
-            let Some(mut snapshot) = fresh.pop() else {
-                break;
-            };
+        let mut next = Some(container);
+        while let (Some(heir), Some(mut snapshot)) = (next, fresh.pop()) {
             *snapshot = compute(&read, &write, heir);
             // There is room for each: counted above, under the same lock.
             let _ = heir.effective.replace(&mut write, snapshot, &mut retirees);
+            next = descent::next(&read, &write, container, heir);
         }
         return release(write, read, Ok(()));
     }

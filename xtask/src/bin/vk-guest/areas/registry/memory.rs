@@ -155,13 +155,13 @@ pub(super) fn pages_of_a_cgroup_shared_with_the_outside_are_the_outsides() -> Ou
 /// As under a systemd in a container: the init moves into a cgroup of its own below.
 pub(super) fn pages_of_nested_cgroups_are_those_of_the_one_around() -> Outcome {
     let around = Cgroup::make("vk-around")?;
+    let below = Cgroup::make("vk-around/init")?;
+    let service = Cgroup::make("vk-around/service")?;
     let mut scout = Scout::send_into_new_namespace()?;
     let ns = target(scout.namespace()?);
     around.takes(scout.pid()?)?;
-    let below = Cgroup::make("vk-around/init")?;
     below.takes(scout.pid()?)?;
     around.gives_memory()?;
-    let service = Cgroup::make("vk-around/service")?;
     for (name, cgroup) in [
         ("around", &around),
         ("the init's", &below),
