@@ -3,7 +3,7 @@
 use crate::{HookId, Sleeper};
 use core::fmt;
 
-/// Why a group of hooks was not armed. None of them is.
+/// Why a group of hooks was not armed. None of them is, unless one is stuck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ArmError {

@@ -1,6 +1,6 @@
 //! A group of hooks that a feature needs: all of them are in, or none.
 
-use crate::{ArmError, Backend, DisarmError, HookId};
+use crate::{ArmError, Backend, DisarmError, HookId, State};
 use core::marker::PhantomData;
 
 /// The sites are untouched.
@@ -56,9 +56,10 @@ impl<'h, B: Backend> Group<'h, B, Planned> {
     ///
     /// # Errors
     ///
-    /// The group as it was and the first refusal. [`ArmError::stuck`] names a hook that could not
-    /// be taken out again: the module must stay loaded.
-    pub fn arm(self) -> Result<Group<'h, B, Armed>, (Self, ArmError)> {
+    /// The first refusal, and the group with what was in before it taken out again: tasks may still
+    /// be inside, so that it has to be drained before anything is freed or it is armed once more.
+    /// [`ArmError::stuck`] names a hook that could not be taken out; draining tries again.
+    pub fn arm(self) -> Result<Group<'h, B, Armed>, (Group<'h, B, Draining>, ArmError)> {
         for (count, &hook) in self.hooks.iter().enumerate() {
             let Err(errno) = self.backend.arm(hook) else {
                 continue;
@@ -70,7 +71,7 @@ impl<'h, B: Backend> Group<'h, B, Planned> {
                 }
             }
             let error = ArmError { hook, errno, stuck };
-            return Err((self, error));
+            return Err((self.into_state(), error));
         }
         Ok(self.into_state())
     }
@@ -99,12 +100,21 @@ impl<'h, B: Backend> Group<'h, B, Armed> {
 }
 
 impl<'h, B: Backend> Group<'h, B, Draining> {
-    /// Waits for the tasks that are still inside.
+    /// Waits for the tasks that are still inside, after taking out what was stuck.
     ///
     /// # Errors
     ///
-    /// The group and [`DisarmError::Asleep`], after `timeout_ms`. It may be tried again.
+    /// The group and [`DisarmError::Stuck`], or [`DisarmError::Asleep`] after `timeout_ms`. It may be
+    /// tried again.
     pub fn drain(self, timeout_ms: u32) -> Result<Group<'h, B, Planned>, (Self, DisarmError)> {
+        for &hook in self.hooks.iter().rev() {
+            if self.backend.state(hook) != State::Armed {
+                continue;
+            }
+            if let Err(errno) = self.backend.disarm(hook) {
+                return Err((self, DisarmError::Stuck { hook, errno }));
+            }
+        }
         match self.backend.drain(timeout_ms) {
             Ok(()) => Ok(self.into_state()),
             Err(sleeper) => Err((self, DisarmError::Asleep(sleeper))),

@@ -9,24 +9,34 @@ const HOOKS: [HookId; 3] = [HookId(10), HookId(11), HookId(12)];
 #[derive(Debug, Default)]
 struct Kernel {
     calls: RefCell<Vec<(&'static str, u32)>>,
+    armed: RefCell<Vec<HookId>>,
     refuse_arm: Option<u32>,
-    refuse_disarm: Option<u32>,
+    refuse_disarm: RefCell<Option<u32>>,
     asleep: RefCell<Option<Sleeper>>,
 }
 
 impl Backend for Kernel {
-    fn state(&self, _: HookId) -> State {
-        State::Planned
+    fn state(&self, hook: HookId) -> State {
+        match self.armed.borrow().contains(&hook) {
+            true => State::Armed,
+            false => State::Planned,
+        }
     }
     fn arm(&self, hook: HookId) -> Result<(), i32> {
         self.calls.borrow_mut().push(("arm", hook.0));
-        (self.refuse_arm != Some(hook.0)).then_some(()).ok_or(-16)
+        if self.refuse_arm == Some(hook.0) {
+            return Err(-16);
+        }
+        self.armed.borrow_mut().push(hook);
+        Ok(())
     }
     fn disarm(&self, hook: HookId) -> Result<(), i32> {
         self.calls.borrow_mut().push(("disarm", hook.0));
-        (self.refuse_disarm != Some(hook.0))
-            .then_some(())
-            .ok_or(-19)
+        if *self.refuse_disarm.borrow() == Some(hook.0) {
+            return Err(-19);
+        }
+        self.armed.borrow_mut().retain(|armed| *armed != hook);
+        Ok(())
     }
     fn drain(&self, _: u32) -> Result<(), Sleeper> {
         self.calls.borrow_mut().push(("drain", 0));
@@ -72,9 +82,45 @@ fn takes_out_what_was_in_when_one_is_refused() {
 }
 
 #[test]
+fn waits_for_those_inside_when_one_is_refused() {
+    let sleeper = Sleeper {
+        pid: 42,
+        hook: HookId(10),
+    };
+    let kernel = Kernel {
+        refuse_arm: Some(12),
+        asleep: RefCell::new(Some(sleeper)),
+        ..Kernel::default()
+    };
+    let refused = Group::new(&kernel, &HOOKS).arm();
+    let (draining, _) = refused.expect_err("12 is refused");
+    let (draining, error) = draining.drain(1).expect_err("a task sleeps");
+    assert_eq!(error, DisarmError::Asleep(sleeper));
+    assert!(draining.drain(1).is_ok());
+}
+
+#[test]
+fn takes_out_what_was_stuck_before_it_drains() {
+    let kernel = Kernel {
+        refuse_arm: Some(12),
+        refuse_disarm: RefCell::new(Some(11)),
+        ..Kernel::default()
+    };
+    let refused = Group::new(&kernel, &HOOKS).arm();
+    let (draining, error) = refused.expect_err("12 is refused");
+    assert_eq!(error.stuck, Some(HookId(11)));
+    let (draining, error) = draining.drain(1).expect_err("11 is stuck");
+    let (hook, errno) = (HookId(11), -19);
+    assert_eq!(error, DisarmError::Stuck { hook, errno });
+    kernel.refuse_disarm.replace(None);
+    assert!(draining.drain(1).is_ok());
+    assert_eq!(*kernel.armed.borrow(), []);
+}
+
+#[test]
 fn names_a_hook_that_cannot_be_taken_out() {
     let kernel = Kernel {
-        refuse_disarm: Some(11),
+        refuse_disarm: RefCell::new(Some(11)),
         ..Kernel::default()
     };
     let armed = Group::new(&kernel, &HOOKS).arm().expect("nothing refuses");

@@ -15,6 +15,9 @@ use vk_ffi_shims::vk_hook::{ArmError, Armed, DisarmError, Draining, Group, Plann
 use vk_ffi_shims::{hook, ControlCell, ControlGuard, Feature, Ftrace, Namespace, ReadGuard};
 use vk_reference_module::{Errno, Event, Own, Refusal, What};
 
+/// How long arming waits for tasks that still sleep in the hooks from before.
+const REARM_TIMEOUT_MS: u32 = 1000;
+
 /// Whether handlers apply policies. Closed first and opened last.
 static ENFORCED: AtomicBool = AtomicBool::new(false);
 static LINGER_S: AtomicU32 = AtomicU32::new(60);
@@ -69,8 +72,16 @@ impl Life {
         let planned = match core::mem::replace(&mut self.stage, Stage::None) {
             Stage::None => Group::new(Ftrace, self.feature.hooks()),
             Stage::Planned(planned) => planned,
-            stage => {
-                self.stage = stage;
+            // Of an earlier disarm, or of an arming that was refused half-way.
+            Stage::Draining(draining) => match draining.drain(REARM_TIMEOUT_MS) {
+                Ok(planned) => planned,
+                Err((draining, error)) => {
+                    self.stage = Stage::Draining(draining);
+                    return Err(refusal_of_disarm(error));
+                }
+            },
+            armed @ Stage::Armed(_) => {
+                self.stage = armed;
                 return Ok(());
             }
         };
@@ -80,8 +91,12 @@ impl Life {
                 events::tell(|| Event::Hooked(self.feature.name()));
                 Ok(())
             }
-            Err((planned, error)) => {
-                self.stage = Stage::Planned(planned);
+            Err((draining, error)) => {
+                // Who is inside what was in for a moment is waited for now, or before the next time.
+                self.stage = match draining.drain(REARM_TIMEOUT_MS) {
+                    Ok(planned) => Stage::Planned(planned),
+                    Err((draining, _)) => Stage::Draining(draining),
+                };
                 Err(refusal_of(error))
             }
         }
@@ -325,7 +340,7 @@ pub(crate) fn arm(control: &mut ControlGuard) -> core::result::Result<(), Refusa
     }
     // Hooks that a disarm left draining must be out before they go in again.
     for feature in Feature::ALL {
-        if let Some(Err(error)) = with_life(control, feature, |life| life.drain(1000)) {
+        if let Some(Err(error)) = with_life(control, feature, |life| life.drain(REARM_TIMEOUT_MS)) {
             return Err(refusal_of_disarm(error));
         }
     }
