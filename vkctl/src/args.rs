@@ -130,6 +130,12 @@ pub(crate) enum Verb {
     /// List the hooked kernel functions
     #[command(after_help = "Examples:\n  vkctl hooks\n  vkctl hooks --json")]
     Hooks,
+    /// Say who holds the entry of each hooked kernel function, and what stands in the way of a hook
+    ///
+    /// HOLDER is vkernel, bpf, livepatch, kprobe (one with a post_handler), direct (another module) or none; BESIDE
+    /// are those who can share the function. It reads what the kernel shows root below /sys.
+    #[command(after_help = "Examples:\n  vkctl doctor\n  vkctl doctor --json")]
+    Doctor,
     /// Print what happens, line by line, until it is interrupted
     ///
     /// Each line is SEQ TIME EVENT NAME KEY=VALUE..., with TIME in nanoseconds of CLOCK_MONOTONIC. A line `lost N`
@@ -163,7 +169,7 @@ pub(crate) struct Set {
 }
 
 impl Verb {
-    /// Returns the word for it, on the command line and in the protocol.
+    /// Returns the word for it on the command line.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Verb::List { .. } => "list",
@@ -175,6 +181,7 @@ impl Verb {
             Verb::Disarm { .. } => "disarm",
             Verb::Features => "features",
             Verb::Hooks => "hooks",
+            Verb::Doctor => "doctor",
             Verb::Watch => "watch",
             Verb::Completions { .. } => "completions",
             Verb::Man => "man",

@@ -18,8 +18,7 @@ const VERSION: u32 = 1;
 ///
 /// [`AnswerError::Line`]: a line of the answer is no object.
 pub(crate) fn answer(order: &Order, answer: &Answer) -> Result<String, AnswerError> {
-    let verb = order.request.verb();
-    let mut object = start(verb);
+    let mut object = start(order.verb);
     if let Some(target) = order.request.target_name() {
         object.insert("target".to_owned(), target.into());
     }
@@ -96,12 +95,12 @@ fn data(order: &Order, answer: &Answer) -> Result<Option<(&'static str, Value)>,
     let each = |object: fn(&Record) -> Value| -> Result<Value, AnswerError> {
         Ok(records(order, answer)?.iter().map(object).collect())
     };
-    Ok(Some(match order.request.verb() {
+    Ok(Some(match order.verb {
         "list" => ("namespaces", each(namespace)?),
         "show" => ("keys", keys(&records(order, answer)?)),
         "stat" => ("namespaces", each(counters)?),
         "features" => ("features", each(|record| named("name", record))?),
-        "hooks" => ("hooks", each(|record| named("symbol", record))?),
+        "hooks" | "doctor" => ("hooks", each(|record| named("symbol", record))?),
         _ if answer.lines.is_empty() => return Ok(None),
         _ => ("lines", json!(answer.lines)),
     }))

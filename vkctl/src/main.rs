@@ -3,6 +3,7 @@
 mod args;
 mod container;
 mod device;
+mod doctor;
 mod errno;
 mod event;
 mod failure;

@@ -14,6 +14,8 @@ const INHERIT: &str = "inherit";
 #[derive(Debug)]
 pub(crate) struct Order {
     pub(crate) request: Request,
+    /// The word for it on the command line.
+    pub(crate) verb: &'static str,
     /// Where the target and then each line come from.
     origins: Vec<String>,
     is_forced: bool,
@@ -26,7 +28,7 @@ impl Order {
     ///
     /// The target is none or not there, or a value cannot be written in a request.
     pub(crate) fn new(verb: &Verb) -> Result<Self, Failure> {
-        let order = Self::bare(verb.name());
+        let order = Self::bare(verb);
         match verb {
             Verb::List { all: true } => order.line("all", "1", "--all"),
             Verb::Show { target } => order.target(target),
@@ -76,7 +78,7 @@ impl Order {
             "EBUSY" if verb == "disarm" && !self.is_forced => {
                 "`vkctl disarm --force` takes the hooks out while policies are set"
             }
-            "EBUSY" => "`vkctl hooks` shows the state of each hook; another tracer, or kernel.ftrace_enabled=0, may stand in the way",
+            "EBUSY" => "`vkctl doctor` tells who holds the function; kernel.ftrace_enabled=0 may stand in the way too",
             "ETIMEDOUT" => "wait longer with --timeout, or end the task",
             "ESRCH" => "`vkctl list --all` shows the namespaces there are",
             "EMSGSIZE" => "a request has at most 64 KiB: set the keys in several steps",
@@ -89,9 +91,14 @@ impl Order {
         Some(advice.to_owned())
     }
 
-    fn bare(verb: &'static str) -> Self {
+    fn bare(verb: &Verb) -> Self {
+        let asked = match verb {
+            Verb::Doctor => "hooks",
+            _ => verb.name(),
+        };
         Self {
-            request: Request::new(verb),
+            request: Request::new(asked),
+            verb: verb.name(),
             origins: vec![String::new()],
             is_forced: false,
         }
@@ -181,6 +188,7 @@ mod tests {
             ),
             ("features", "vkernel 1 features\n"),
             ("hooks", "vkernel 1 hooks\n"),
+            ("doctor", "vkernel 1 hooks\n"),
         ] {
             assert_eq!(request(line), text);
         }

@@ -1,8 +1,11 @@
 //! Answers as text for people: plain columns, no colour, no lines.
 
+use std::path::Path;
+
 use comfy_table::{presets, ContentArrangement, Table};
 
 use crate::container;
+use crate::doctor::Diagnosis;
 use crate::order::Order;
 use crate::place;
 use crate::process::System;
@@ -25,7 +28,7 @@ pub(crate) const LIST_FIELDS: &[&str] = &[
 ];
 
 /// The columns that stand last, since nobody knows how wide they are.
-const FREE_TEXT: &[&str] = &["KEYS", "COMM", "CGROUP", "REASON"];
+const FREE_TEXT: &[&str] = &["KEYS", "COMM", "CGROUP", "REASON", "ADVICE"];
 
 /// How much of a container's id is shown, as by Docker.
 const SHORT_ID_LEN: usize = 12;
@@ -44,20 +47,22 @@ struct Grid {
 /// [`AnswerError::Line`]: a line of the answer is no object.
 pub(crate) fn answer(order: &Order, answer: &Answer) -> Result<String, AnswerError> {
     let records = records(order, answer)?;
-    let grid = match order.request.verb() {
+    let grid = match order.verb {
         "list" => Grid::of(records.iter().map(list_row).collect()),
         "show" => Grid::of(records.iter().map(show_row).collect()),
         "stat" if order.request.target_name().is_some() => Grid::standing(&records),
         "stat" => Grid::of(records.iter().map(|r| named_row("NS", r)).collect()),
         "features" => Grid::of(records.iter().map(|r| named_row("FEATURE", r)).collect()),
         "hooks" => Grid::of(records.iter().map(|r| named_row("SYMBOL", r)).collect()),
+        "doctor" => Grid::of(records.iter().map(doctor_row).collect()),
         // Verbs that change something have no data of a shape known here.
         _ => return Ok(answer.lines.iter().map(|line| plain(line) + "\n").collect()),
     };
     Ok(grid.text())
 }
 
-/// Returns the data lines of `answer`, read; those of `list` with what this system knows of them.
+/// Returns the data lines of `answer`, read; those of `list` and `doctor` with what this system knows
+/// of them.
 ///
 /// # Errors
 ///
@@ -65,8 +70,10 @@ pub(crate) fn answer(order: &Order, answer: &Answer) -> Result<String, AnswerErr
 pub(crate) fn records(order: &Order, answer: &Answer) -> Result<Vec<Record>, AnswerError> {
     let lines = answer.lines.iter().map(|line| Record::parse(line));
     let mut records: Vec<_> = lines.collect::<Result<_, _>>()?;
-    if order.request.verb() == "list" {
-        place::add(&System::running(), &mut records);
+    match order.verb {
+        "list" => place::add(&System::running(), &mut records),
+        "doctor" => Diagnosis::of(Path::new("/sys")).add(&mut records),
+        _ => {}
     }
     Ok(records)
 }
@@ -100,6 +107,15 @@ fn show_row(record: &Record) -> Row {
     let mut fields = record.fields();
     let (key, value) = fields.next().unwrap_or_default();
     let mut row = vec![cell("KEY", key), cell("VALUE", value)];
+    row.extend(fields.map(|(name, value)| cell(name, value)));
+    row
+}
+
+/// What `hooks` tells of the function itself does not matter here.
+fn doctor_row(record: &Record) -> Row {
+    const SHOWN: &[&str] = &["feature", "state", "holder", "beside", "advice"];
+    let mut row = vec![cell("SYMBOL", record.name().unwrap_or(""))];
+    let fields = record.fields().filter(|(name, _)| SHOWN.contains(name));
     row.extend(fields.map(|(name, value)| cell(name, value)));
     row
 }
