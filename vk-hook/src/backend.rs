@@ -45,7 +45,18 @@ pub trait Backend {
     /// Where the hook is.
     fn state(&self, hook: HookId) -> State;
 
+    /// Checks what can be checked, and takes what must be taken, before any function is diverted.
+    ///
+    /// # Errors
+    ///
+    /// As [`arm`](Self::arm) would.
+    fn prepare(&self, _hook: HookId) -> Result<(), i32> {
+        Ok(())
+    }
+
     /// Diverts the function, and reads the site back.
+    ///
+    /// If it fails, the hook is out, unless [`state`](Self::state) still says [`State::Armed`].
     ///
     /// # Errors
     ///
@@ -72,6 +83,10 @@ pub trait Backend {
 impl<B: Backend> Backend for &B {
     fn state(&self, hook: HookId) -> State {
         (**self).state(hook)
+    }
+
+    fn prepare(&self, hook: HookId) -> Result<(), i32> {
+        (**self).prepare(hook)
     }
 
     fn arm(&self, hook: HookId) -> Result<(), i32> {

@@ -52,7 +52,8 @@ impl<'h, B: Backend> Group<'h, B, Planned> {
 
     /// Puts all the hooks in, or none.
     ///
-    /// Process context, may sleep; the caller serialises changes.
+    /// All of them are [prepared](Backend::prepare) before the first goes in. Process context, may
+    /// sleep; the caller serialises changes.
     ///
     /// # Errors
     ///
@@ -60,6 +61,16 @@ impl<'h, B: Backend> Group<'h, B, Planned> {
     /// be inside, so that it has to be drained before anything is freed or it is armed once more.
     /// [`ArmError::stuck`] names a hook that could not be taken out; draining tries again.
     pub fn arm(self) -> Result<Group<'h, B, Armed>, (Group<'h, B, Draining>, ArmError)> {
+        for &hook in self.hooks {
+            if let Err(errno) = self.backend.prepare(hook) {
+                let error = ArmError {
+                    hook,
+                    errno,
+                    stuck: None,
+                };
+                return Err((self.into_state(), error));
+            }
+        }
         for (count, &hook) in self.hooks.iter().enumerate() {
             let Err(errno) = self.backend.arm(hook) else {
                 continue;

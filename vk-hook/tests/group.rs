@@ -10,6 +10,7 @@ const HOOKS: [HookId; 3] = [HookId(10), HookId(11), HookId(12)];
 struct Kernel {
     calls: RefCell<Vec<(&'static str, u32)>>,
     armed: RefCell<Vec<HookId>>,
+    refuse_prepare: Option<u32>,
     refuse_arm: Option<u32>,
     refuse_disarm: RefCell<Option<u32>>,
     asleep: RefCell<Option<Sleeper>>,
@@ -21,6 +22,11 @@ impl Backend for Kernel {
             true => State::Armed,
             false => State::Planned,
         }
+    }
+    fn prepare(&self, hook: HookId) -> Result<(), i32> {
+        (self.refuse_prepare != Some(hook.0))
+            .then_some(())
+            .ok_or(-95)
     }
     fn arm(&self, hook: HookId) -> Result<(), i32> {
         self.calls.borrow_mut().push(("arm", hook.0));
@@ -79,6 +85,18 @@ fn takes_out_what_was_in_when_one_is_refused() {
         (HookId(12), -16, None)
     );
     assert_eq!(kernel.calls.borrow()[3..], [("disarm", 11), ("disarm", 10)]);
+}
+
+#[test]
+fn puts_nothing_in_before_all_are_prepared() {
+    let kernel = Kernel {
+        refuse_prepare: Some(12),
+        ..Kernel::default()
+    };
+    let refused = Group::new(&kernel, &HOOKS).arm();
+    let (_, error) = refused.expect_err("12 is refused");
+    assert_eq!((error.hook, error.errno), (HookId(12), -95));
+    assert_eq!(*kernel.calls.borrow(), []);
 }
 
 #[test]

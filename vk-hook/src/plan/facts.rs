@@ -42,6 +42,8 @@ pub enum Reserved {
     Kprobe,
     /// The trap of a `BUG()` or `WARN()`: `find_bug()`.
     Bug,
+    /// Another hook's jump or call, which leads out of the kernel.
+    Hook,
 }
 
 /// Whether the compiler may have made jump tables.

@@ -150,6 +150,7 @@ impl fmt::Display for Reserved {
             Self::Alternative => "an alternative",
             Self::Kprobe => "kprobes",
             Self::Bug => "a BUG site",
+            Self::Hook => "another hook",
         })
     }
 }
