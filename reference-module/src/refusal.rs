@@ -47,6 +47,20 @@ pub enum What {
         /// The kernel's errno.
         errno: i32,
     },
+    /// A hook was refused by the inline back end.
+    Inline {
+        /// The kernel function.
+        symbol: &'static str,
+        /// Why.
+        why: vk_ffi_shims::InlineRefusal,
+    },
+    /// An inline hook cannot come out.
+    Stays {
+        /// The kernel function.
+        symbol: &'static str,
+        /// Why.
+        why: vk_ffi_shims::InlineRefusal,
+    },
     /// A task sleeps in a hook.
     Asleep {
         /// The task.
@@ -119,7 +133,15 @@ impl fmt::Display for What {
                 f,
                 "{symbol} cannot be hooked: another tracer diverts it, or kernel.ftrace_enabled is 0"
             ),
+            Self::Hook { symbol, errno: -17 } => write!(
+                f,
+                "{symbol} cannot be hooked: another module hooks it; `hooks` says which"
+            ),
             Self::Hook { symbol, errno } => write!(f, "{symbol} cannot be hooked: errno {errno}"),
+            Self::Inline { symbol, why } => write!(f, "{symbol} cannot be hooked inline: {why}"),
+            Self::Stays { symbol, why } => {
+                write!(f, "the inline hook of {symbol} cannot come out: {why}")
+            }
             Self::Asleep { pid, symbol } => {
                 write!(f, "pid {pid} still sleeps in {symbol}; try again later")
             }

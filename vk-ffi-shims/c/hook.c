@@ -25,9 +25,15 @@ static const char *const vk_feature_names[VK_FEATURES] = {
 	[VK_FEATURE_THP] = "thp",
 };
 
-static void vk_static_call_set(struct static_call_key *key, void *trampoline, unsigned long to)
+void vk_hook_lead(unsigned int id, unsigned long to)
 {
-	__static_call_update(key, trampoline, (void *)to);
+	struct vk_hook *h = vk_hook_table[id];
+
+	if (!to && h->site)
+		to = h->site + MCOUNT_INSN_SIZE;
+	__static_call_update(h->original, h->original_trampoline, (void *)to);
+	if (h->host)
+		__static_call_update(h->host, h->host_trampoline, (void *)to);
 }
 
 /* Says why a symbol cannot be used, or NULL. */
@@ -42,9 +48,40 @@ static const char *vk_symbol_refusal(const struct vk_symbol *s)
 	return NULL;
 }
 
-static const char *vk_hook_plan(struct vk_hook *h)
+/* Says why back end F cannot take the function, or NULL. */
+static const char *vk_hook_plan_ftrace(struct vk_hook *h)
 {
 	const char *unserved = vk_site_refusal();
+
+	if (unserved)
+		return unserved;
+	/* With or without ENDBR in front; 0 when ftrace does not know the function. */
+	h->site = vk_function_site(h->function);
+	if (!h->site)
+		return "ftrace has no site in the function";
+	vk_hook_lead(h->id, 0);
+	if (ftrace_set_filter_ip(&h->ops, h->site, 0, 1))
+		return "ftrace does not take the site";
+	/* Without it kernel.ftrace_enabled=0 would silently take the hook away. */
+	h->ops.flags |= FTRACE_OPS_FL_PERMANENT;
+	return NULL;
+}
+
+/* Whether an earlier hook of the table is on the same function. */
+static bool vk_hook_is_second(const struct vk_hook *h)
+{
+	const struct vk_hook *earlier;
+	unsigned int id;
+
+	vk_each_hook(earlier, id)
+		if (id < h->id && earlier->function == h->function)
+			return true;
+	return false;
+}
+
+static const char *vk_hook_plan(struct vk_hook *h)
+{
+	const char *no_ftrace;
 
 	if (h->find) {
 		h->function = h->find();
@@ -57,25 +94,15 @@ static const char *vk_hook_plan(struct vk_hook *h)
 			return why;
 		h->function = h->by_name.address;
 	}
-	if (unserved)
-		return unserved;
-
-	/* With or without ENDBR in front; 0 when ftrace does not know the function. */
-	h->site = vk_function_site(h->function);
-	if (!h->site)
-		return "ftrace has no site in the function";
+	if (vk_hook_is_second(h))
+		return "another hook of this module is on the same function";
 	if (copy_from_kernel_nofault(h->planned_bytes, (void *)h->function, VK_ENTRY_BYTES))
 		return "its first bytes cannot be read";
 
-	vk_static_call_set(h->original, h->original_trampoline, h->site + MCOUNT_INSN_SIZE);
-	if (h->host)
-		vk_static_call_set(h->host, h->host_trampoline, h->site + MCOUNT_INSN_SIZE);
-
-	if (ftrace_set_filter_ip(&h->ops, h->site, 0, 1))
-		return "ftrace does not take the site";
-	/* Without it kernel.ftrace_enabled=0 would silently take the hook away. */
-	h->ops.flags |= FTRACE_OPS_FL_PERMANENT;
-	return NULL;
+	h->choice = vk_hooks_choice();
+	no_ftrace = vk_hook_plan_ftrace(h);
+	/* Back end P needs nothing of ftrace. */
+	return h->choice == VK_CHOICE_PREFER && h->kind != VK_KIND_SHADOW ? NULL : no_ftrace;
 }
 
 /* Says once why a feature, or what belongs to none, is not served. */
@@ -139,8 +166,14 @@ int vk_hook_arm(unsigned int id)
 
 	if (h->state == VK_STATE_ARMED)
 		return 0;
-	if (h->state != VK_STATE_PLANNED)
+	if (h->state != VK_STATE_PLANNED || !h->site)
 		return -ENODEV;
+	if (*vk_hook_rival(id))
+		return -EEXIST;
+	/* The originals of back end P are behind a jump of ours. */
+	if (h->backend == VK_BACKEND_INLINE)
+		vk_hook_lead(id, 0);
+	h->backend = VK_BACKEND_FTRACE;
 	err = vk_site_divert(h);
 	if (err)
 		return err;
@@ -269,6 +302,7 @@ void vk_hooks_barrier(void)
 
 	vk_each_hook(h, id)
 		ftrace_free_filter(&h->ops);
+	vk_inline_exit();
 	rcu_barrier();
 	/* A task that let go of the module as its last deed here may have been preempted since. */
 	synchronize_rcu_tasks();

@@ -70,6 +70,11 @@ unsigned long vk_function_site(unsigned long function)
 	return 0;
 }
 
+unsigned long vk_site_direct(unsigned long site)
+{
+	return 0;
+}
+
 const char *vk_site_refusal(void)
 {
 	return "direct jumps by ftrace need Linux 7.x";

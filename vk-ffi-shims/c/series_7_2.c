@@ -47,6 +47,23 @@ struct vk_symbol vk_symbols[] = {
 	{ "start_stop_khugepaged", .feature = VK_FEATURE_THP },
 	{ "min_free_kbytes", .feature = VK_FEATURE_THP },
 	{ "setup_per_zone_wmarks", .feature = VK_FEATURE_THP },
+	/* What inline hooks need: c/inline.c. */
+	{ "kprobe_mutex", .feature = VK_FEATURES },
+	{ "text_mutex", .feature = VK_FEATURES },
+	{ "text_poke", .feature = VK_FEATURES },
+	{ "jump_label_lock", .feature = VK_FEATURES },
+	{ "jump_label_unlock", .feature = VK_FEATURES },
+	{ "ftrace_text_reserved", .feature = VK_FEATURES },
+	{ "jump_label_text_reserved", .feature = VK_FEATURES },
+	{ "static_call_text_reserved", .feature = VK_FEATURES },
+	{ "alternatives_text_reserved", .feature = VK_FEATURES },
+	{ "within_kprobe_blacklist", .feature = VK_FEATURES },
+	{ "get_kprobe", .feature = VK_FEATURES },
+	{ "find_bug", .feature = VK_FEATURES },
+	{ "search_exception_tables", .feature = VK_FEATURES },
+	{ "core_kernel_text", .feature = VK_FEATURES },
+	{ "kallsyms_lookup_size_offset", .feature = VK_FEATURES },
+	{ "ftrace_find_rec_direct", .feature = VK_FEATURES },
 	/* What tells this kernel from another: c/build.c. */
 	{ "__start_notes", .feature = VK_FEATURES },
 	{ "__stop_notes", .feature = VK_FEATURES },
@@ -67,11 +84,13 @@ const char *const vk_structs[] = {
 	NULL
 };
 
+DEFINE_STATIC_CALL_NULL(vk_ftrace_direct, *(unsigned long (*)(unsigned long))NULL);
 DEFINE_STATIC_CALL_NULL(vk_ftrace_location, *(unsigned long (*)(unsigned long))NULL);
 
 void vk_series_bind(void)
 {
 	VK_BIND_CALL(vk_ftrace_location, "ftrace_location");
+	VK_BIND_CALL(vk_ftrace_direct, "ftrace_find_rec_direct");
 	vk_overcommit_bind();
 	vk_thp_bind();
 }
@@ -81,6 +100,11 @@ void vk_series_bind(void)
 unsigned long vk_function_site(unsigned long function)
 {
 	return static_call(vk_ftrace_location)(function);
+}
+
+unsigned long vk_site_direct(unsigned long site)
+{
+	return vk_symbol("ftrace_find_rec_direct") ? static_call(vk_ftrace_direct)(site) : 0;
 }
 
 const char *vk_site_refusal(void)

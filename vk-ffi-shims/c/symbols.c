@@ -14,6 +14,8 @@
 
 DEFINE_STATIC_CALL_NULL(vk_kallsyms_each, *(int (*)(int (*)(void *, const char *, unsigned long),
 						    void *))NULL);
+DEFINE_STATIC_CALL_NULL(vk_kallsyms_each_match, *(int (*)(int (*)(void *, unsigned long),
+							  const char *, void *))NULL);
 DEFINE_STATIC_CALL_NULL(vk_kallsyms_lookup, *(unsigned long (*)(const char *))NULL);
 
 /* Returns the address of a function by registering a kprobe on it, or 0. */
@@ -93,11 +95,35 @@ int vk_symbols_look_up(void)
 	return static_call(vk_kallsyms_each)(vk_symbol_seen, NULL);
 }
 
+struct vk_addresses {
+	unsigned long *addresses;
+	unsigned int room;
+	unsigned int found;
+};
+
+static int vk_address_seen(void *data, unsigned long address)
+{
+	struct vk_addresses *seen = data;
+
+	if (seen->found < seen->room)
+		seen->addresses[seen->found] = address;
+	seen->found++;
+	return 0;
+}
+
+unsigned int vk_symbol_addresses(const char *name, unsigned long *addresses, unsigned int room)
+{
+	struct vk_addresses seen = { addresses, room };
+
+	static_call(vk_kallsyms_each_match)(vk_address_seen, name, &seen);
+	return seen.found;
+}
+
 /* Reaches the kernel's symbol table and looks up vk_symbols and the hooks. */
 int vk_symbols_resolve(void)
 {
 	static bool done;
-	unsigned long lookup, each;
+	unsigned long lookup, each, each_match;
 
 	if (done)
 		return 0;
@@ -106,9 +132,11 @@ int vk_symbols_resolve(void)
 		return -ENOENT;
 	static_call_update(vk_kallsyms_lookup, (void *)lookup);
 	each = static_call(vk_kallsyms_lookup)("kallsyms_on_each_symbol");
-	if (!each)
+	each_match = static_call(vk_kallsyms_lookup)("kallsyms_on_each_match_symbol");
+	if (!each || !each_match)
 		return -ENOENT;
 	static_call_update(vk_kallsyms_each, (void *)each);
+	static_call_update(vk_kallsyms_each_match, (void *)each_match);
 	done = true;
 	return vk_symbols_look_up();
 }

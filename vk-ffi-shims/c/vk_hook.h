@@ -36,6 +36,7 @@ struct vk_hook {
 	unsigned int kind;
 	unsigned int subject;
 	void *stub;
+	void *trampoline;		/* VK_TRAMPOLINE_BYTES of text for back end P */
 	struct static_call_key *original;
 	void *original_trampoline;
 	struct static_call_key *host;
@@ -53,6 +54,9 @@ struct vk_hook {
 	unsigned char planned_bytes[VK_ENTRY_BYTES];
 	unsigned int state;
 	const char *refusal;
+	unsigned int backend;		/* enum vk_backend that has it armed */
+	unsigned int next;		/* enum vk_backend that will arm it */
+	unsigned int choice;		/* enum vk_choice */
 	struct ftrace_ops ops;
 	atomic_t sleepers;
 };
@@ -83,6 +87,8 @@ extern atomic_t vk_tree_marks[1 << VK_TREE_BITS];
 unsigned long vk_function_site(unsigned long function);
 /* Why ftrace of this series cannot divert a function, or NULL. */
 const char *vk_site_refusal(void);
+/* Where a direct jump or call from the site leads that is registered, whoever did, or 0. */
+unsigned long vk_site_direct(unsigned long site);
 /* Writes the jump from the site to the stub, and takes it back. Process context. */
 int vk_site_divert(struct vk_hook *h);
 int vk_site_restore(struct vk_hook *h);
@@ -91,5 +97,10 @@ int vk_site_restore(struct vk_hook *h);
 int vk_symbols_resolve(void);
 int vk_symbols_look_up(void);
 struct vk_symbol *vk_symbol(const char *name);
+/* The addresses of all symbols with this name; how many there are. Process context. */
+unsigned int vk_symbol_addresses(const char *name, unsigned long *addresses, unsigned int room);
+
+/* Ends what vk_inline_refusal() began, once no inline hook is in. */
+void vk_inline_exit(void);
 
 #endif

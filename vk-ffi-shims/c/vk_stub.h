@@ -49,6 +49,7 @@
  * is no ENDBR to pay for.
  */
 #define VK_STUB(name, body)						\
+	VK_TRAMPOLINE(name);						\
 	extern const char vk_stub_##name[];				\
 	asm (".pushsection .text, \"ax\"\n\t"				\
 	     ".p2align 4\n\t"						\
@@ -61,6 +62,28 @@
 	     ".popsection\n\t"						\
 	     ".pushsection _kprobe_blacklist, \"aw\"\n\t"		\
 	     ".quad vk_stub_" #name "\n\t"				\
+	     ".popsection")
+
+/*
+ * Room for the way to the original when back end P has the function: displaced instructions of
+ * it, and a jump behind them. What the stack is like in there only the function knows, so an
+ * unwinder is told nothing.
+ */
+#define VK_TRAMPOLINE(name)						\
+	extern const char vk_trampoline_##name[];			\
+	asm (".pushsection .text, \"ax\"\n\t"				\
+	     ".p2align 4\n\t"						\
+	     ".globl vk_trampoline_" #name "\n\t"			\
+	     ".type vk_trampoline_" #name ", @function\n"		\
+	     "vk_trampoline_" #name ":\n\t"				\
+	     UNWIND_HINT(UNWIND_HINT_TYPE_UNDEFINED, 0, 0, 0)		\
+	     "endbr64\n\t"						\
+	     "ud2\n\t"							\
+	     ".fill " __stringify(VK_TRAMPOLINE_BYTES) " - 6, 1, 0xcc\n\t" \
+	     ".size vk_trampoline_" #name ", . - vk_trampoline_" #name "\n\t" \
+	     ".popsection\n\t"						\
+	     ".pushsection _kprobe_blacklist, \"aw\"\n\t"		\
+	     ".quad vk_trampoline_" #name "\n\t"			\
 	     ".popsection")
 
 #define VK_TO_HOST(name) "jmp " STATIC_CALL_TRAMP_STR(vk_host_##name) "\n\t"

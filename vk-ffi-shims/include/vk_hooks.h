@@ -128,6 +128,7 @@ VK_STUB_OFFSETS
 		.kind = VK_KIND_##as,					\
 		.subject = __VK_SUBJECT_##filter,			\
 		.stub = VK_HOOK_STUB(hook_),				\
+		.trampoline = VK_HOOK_TRAMPOLINE(hook_),		\
 		.original = &STATIC_CALL_KEY(vk_original_##hook_),	\
 		.original_trampoline = STATIC_CALL_TRAMP_ADDR(vk_original_##hook_), \
 		.host = &STATIC_CALL_KEY(vk_host_##hook_),		\
@@ -143,8 +144,10 @@ VK_STUB_OFFSETS
 /* A series without stubs says so before it includes this file. */
 #ifndef VK_HOOK_STUB
 #define VK_HOOK_STUB(name) ((void *)vk_stub_##name)
+#define VK_HOOK_TRAMPOLINE(name) ((void *)vk_trampoline_##name)
 #define __VK_STUBS(kind, name, filter) VK_STUB_##kind(name, filter);
 #else
+#define VK_HOOK_TRAMPOLINE(name) NULL
 #define __VK_STUBS(kind, name, filter)
 #endif
 

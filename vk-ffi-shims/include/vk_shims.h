@@ -57,6 +57,20 @@ enum vk_state {
 	VK_STATE_DRAINING = 3,	/* the site restored, tasks may still be inside */
 };
 
+/* What diverts a function. */
+enum vk_backend {
+	VK_BACKEND_FTRACE = 0,	/* F: a direct jump by ftrace */
+	VK_BACKEND_INLINE = 1,	/* P: a jump of ours behind the ftrace nop */
+};
+
+/* What may divert it: the module parameter `backend`, or a choice for one hook. */
+enum vk_choice {
+	VK_CHOICE_AUTO = 0,	/* F, and P where somebody else has the site */
+	VK_CHOICE_FTRACE = 1,
+	VK_CHOICE_PREFER = 2,	/* P, and F where P is refused: `backend=inline` */
+	VK_CHOICE_INLINE = 3,	/* P alone */
+};
+
 /* Resolves every symbol and plans every hook. Process context, once, before anything else. */
 int vk_resolve(void);
 /* How many hooks there are. Their numbers are the order of their lines. */
@@ -91,6 +105,8 @@ unsigned int vk_hook_entry(unsigned int id, unsigned char *out, unsigned int len
 int vk_hook_arm(unsigned int id);
 /* Takes hook @id out. An error leaves it armed. */
 int vk_hook_disarm(unsigned int id);
+/* Both are back end F's; where the originals and the host's way lead, 0 for behind the nop. */
+void vk_hook_lead(unsigned int id, unsigned long to);
 /* Waits until no task runs in a stub or in a function that does not sleep: synchronize_rcu_tasks(). */
 void vk_hooks_synchronize(void);
 /* Waits up to @timeout_ms for tasks that sleep in a handler. 0, or -EBUSY with one of them in
@@ -107,6 +123,71 @@ void vk_flight_leave(unsigned int id, int slot);
  * callbacks of ours and for tasks on their last way out.
  */
 void vk_hooks_barrier(void);
+
+/* ---- The back end of a hook --------------------------------------------------------- */
+
+/* The choice for all hooks, and for one. Process context, under the control mutex. */
+unsigned int vk_hooks_choice(void);
+unsigned int vk_hook_choice(unsigned int id);
+/* 0, or -EBUSY: the hook is in. */
+int vk_hook_choose(unsigned int id, unsigned int choice);
+/* The hook answers for no gate. */
+bool vk_hook_may_be_inline(unsigned int id);
+/* The back end that has the hook armed, or had last. */
+unsigned int vk_hook_backend(unsigned int id);
+/* The back end that it will go in by, as decided when it was prepared. */
+unsigned int vk_hook_next(unsigned int id);
+void vk_hook_decide(unsigned int id, unsigned int backend);
+/* Somebody diverts the function by a direct call or jump of ftrace. */
+bool vk_hook_is_shared(unsigned int id);
+/* The stub of another module that has the function, as "NAME [MODULE]"; "" if none has. */
+const char *vk_hook_rival(unsigned int id);
+
+/* Room for a trampoline of vk-hook: TRAMPOLINE_MAX, rounded up. */
+#define VK_TRAMPOLINE_BYTES 48
+
+/* ---- Inline hooks: the kernel's text -------------------------------------------------- */
+
+enum vk_owner {
+	VK_OWNER_NONE = 0,
+	VK_OWNER_FTRACE = 1,
+	VK_OWNER_JUMP_LABEL = 2,
+	VK_OWNER_STATIC_CALL = 3,
+	VK_OWNER_ALTERNATIVE = 4,
+	VK_OWNER_KPROBE = 5,
+	VK_OWNER_BUG = 6,
+	VK_OWNER_HOOK = 7,	/* a jump or call out of the kernel */
+};
+
+/*
+ * Prepares for inline hooks, once; before anything else below. Process context. "", or the name of
+ * the kernel's function or object that is missing.
+ */
+const char *vk_inline_refusal(void);
+/* Nobody else changes text or registers a probe from lock to unlock. Process context. */
+void vk_text_lock(void);
+void vk_text_unlock(void);
+/* The rest of this section but vk_hook_*() is under that lock. */
+int vk_text_read(unsigned long at, unsigned char *out, unsigned int len);
+int vk_text_write(unsigned long at, const unsigned char *bytes, unsigned int len);
+/* Returns when every processor has executed a serialising instruction. With or without the lock. */
+void vk_text_sync(void);
+/* Sends whoever meets a breakpoint at @site to @to. -EBUSY: another way is set, -ENOSPC. */
+int vk_text_catch(unsigned long site, unsigned long to);
+void vk_text_release(unsigned long site);
+bool vk_text_is_probed(unsigned long start, unsigned int len);
+unsigned int vk_text_owner(unsigned long start, unsigned int len);
+/* Where it goes on if @insn faults; 0 if the exception table has nothing. */
+unsigned long vk_text_fixup(unsigned long insn);
+bool vk_text_has_jump_tables(void);
+/* The bytes of the function at @function, padding included; 0 if it is none. Without the lock. */
+unsigned long vk_function_len(unsigned long function);
+/* The parts of hook @id's function that are elsewhere: how many, the first @room of them. */
+unsigned int vk_hook_parts(unsigned int id, unsigned long *parts, unsigned int room);
+unsigned long vk_hook_stub(unsigned int id);
+unsigned long vk_hook_trampoline(unsigned int id);
+/* Says where hook @id is in its life, by back end P. */
+void vk_hook_enter(unsigned int id, unsigned int state);
 
 /* ---- Subjects --------------------------------------------------------------------- */
 

@@ -1,5 +1,6 @@
 //! Made by `cargo xtask bindings` from `include/vk_shims.h`; do not edit.
 
+pub const VK_TRAMPOLINE_BYTES: u32 = 48;
 pub const VK_KIND_PASS: vk_kind = 0;
 pub const VK_KIND_SHADOW: vk_kind = 1;
 pub const VK_KIND_REPL: vk_kind = 2;
@@ -22,6 +23,14 @@ pub const VK_STATE_PLANNED: vk_state = 1;
 pub const VK_STATE_ARMED: vk_state = 2;
 pub const VK_STATE_DRAINING: vk_state = 3;
 pub type vk_state = ::core::ffi::c_uint;
+pub const VK_BACKEND_FTRACE: vk_backend = 0;
+pub const VK_BACKEND_INLINE: vk_backend = 1;
+pub type vk_backend = ::core::ffi::c_uint;
+pub const VK_CHOICE_AUTO: vk_choice = 0;
+pub const VK_CHOICE_FTRACE: vk_choice = 1;
+pub const VK_CHOICE_PREFER: vk_choice = 2;
+pub const VK_CHOICE_INLINE: vk_choice = 3;
+pub type vk_choice = ::core::ffi::c_uint;
 unsafe extern "C" {
     pub fn vk_resolve() -> ::core::ffi::c_int;
 }
@@ -81,6 +90,9 @@ unsafe extern "C" {
     pub fn vk_hook_disarm(id: ::core::ffi::c_uint) -> ::core::ffi::c_int;
 }
 unsafe extern "C" {
+    pub fn vk_hook_lead(id: ::core::ffi::c_uint, to: ::core::ffi::c_ulong);
+}
+unsafe extern "C" {
     pub fn vk_hooks_synchronize();
 }
 unsafe extern "C" {
@@ -98,6 +110,114 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vk_hooks_barrier();
+}
+unsafe extern "C" {
+    pub fn vk_hooks_choice() -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_hook_choice(id: ::core::ffi::c_uint) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_hook_choose(
+        id: ::core::ffi::c_uint,
+        choice: ::core::ffi::c_uint,
+    ) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_hook_may_be_inline(id: ::core::ffi::c_uint) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_hook_backend(id: ::core::ffi::c_uint) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_hook_next(id: ::core::ffi::c_uint) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_hook_decide(id: ::core::ffi::c_uint, backend: ::core::ffi::c_uint);
+}
+unsafe extern "C" {
+    pub fn vk_hook_is_shared(id: ::core::ffi::c_uint) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_hook_rival(id: ::core::ffi::c_uint) -> *const ::core::ffi::c_char;
+}
+pub const VK_OWNER_NONE: vk_owner = 0;
+pub const VK_OWNER_FTRACE: vk_owner = 1;
+pub const VK_OWNER_JUMP_LABEL: vk_owner = 2;
+pub const VK_OWNER_STATIC_CALL: vk_owner = 3;
+pub const VK_OWNER_ALTERNATIVE: vk_owner = 4;
+pub const VK_OWNER_KPROBE: vk_owner = 5;
+pub const VK_OWNER_BUG: vk_owner = 6;
+pub const VK_OWNER_HOOK: vk_owner = 7;
+pub type vk_owner = ::core::ffi::c_uint;
+unsafe extern "C" {
+    pub fn vk_inline_refusal() -> *const ::core::ffi::c_char;
+}
+unsafe extern "C" {
+    pub fn vk_text_lock();
+}
+unsafe extern "C" {
+    pub fn vk_text_unlock();
+}
+unsafe extern "C" {
+    pub fn vk_text_read(
+        at: ::core::ffi::c_ulong,
+        out: *mut ::core::ffi::c_uchar,
+        len: ::core::ffi::c_uint,
+    ) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_text_write(
+        at: ::core::ffi::c_ulong,
+        bytes: *const ::core::ffi::c_uchar,
+        len: ::core::ffi::c_uint,
+    ) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_text_sync();
+}
+unsafe extern "C" {
+    pub fn vk_text_catch(
+        site: ::core::ffi::c_ulong,
+        to: ::core::ffi::c_ulong,
+    ) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_text_release(site: ::core::ffi::c_ulong);
+}
+unsafe extern "C" {
+    pub fn vk_text_is_probed(start: ::core::ffi::c_ulong, len: ::core::ffi::c_uint) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_text_owner(
+        start: ::core::ffi::c_ulong,
+        len: ::core::ffi::c_uint,
+    ) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_text_fixup(insn: ::core::ffi::c_ulong) -> ::core::ffi::c_ulong;
+}
+unsafe extern "C" {
+    pub fn vk_text_has_jump_tables() -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_function_len(function: ::core::ffi::c_ulong) -> ::core::ffi::c_ulong;
+}
+unsafe extern "C" {
+    pub fn vk_hook_parts(
+        id: ::core::ffi::c_uint,
+        parts: *mut ::core::ffi::c_ulong,
+        room: ::core::ffi::c_uint,
+    ) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_hook_stub(id: ::core::ffi::c_uint) -> ::core::ffi::c_ulong;
+}
+unsafe extern "C" {
+    pub fn vk_hook_trampoline(id: ::core::ffi::c_uint) -> ::core::ffi::c_ulong;
+}
+unsafe extern "C" {
+    pub fn vk_hook_enter(id: ::core::ffi::c_uint, state: ::core::ffi::c_uint);
 }
 unsafe extern "C" {
     pub fn vk_subject_current() -> *const ::core::ffi::c_void;

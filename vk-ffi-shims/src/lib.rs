@@ -17,6 +17,7 @@ pub mod build;
 mod flight;
 mod ftrace;
 mod hook;
+mod inline;
 mod kind;
 #[cfg(feature = "kunit")]
 pub mod kunit;
@@ -27,6 +28,7 @@ mod namespace;
 pub mod overcommit;
 mod passed;
 mod rcu;
+mod sites;
 mod subject;
 mod text;
 pub mod thp;
@@ -34,8 +36,12 @@ pub mod thp;
 pub use flight::Flight;
 pub use ftrace::{Feature, Ftrace, HookInfo, StubKind, SubjectKind};
 pub use hook::Hook;
+pub use inline::{Inline, InlineRefusal, InlineSite};
 pub use kind::{filter, Around, CallsOriginal, Filter, Kind, LooksAt, Pre, Replace};
-pub use lock::{ControlCell, ControlGuard, EventCell, EventGuard, RegistryCell, RegistryGuard};
+pub use lock::{
+    ControlCell, ControlGuard, EventCell, EventGuard, RegistryCell, RegistryGuard, TextCell,
+    TextGuard,
+};
 pub use memory::{unwatch_places, watch_places, with_memcg, Memcg};
 pub use module::{
     cancel_later, clock_ns, current_comm, current_is_admin, current_pid, jiffies, later, resolve,
@@ -48,6 +54,7 @@ pub use passed::{Opaque, Passed};
 #[cfg(feature = "kernel")]
 pub use rcu::{Boxed, Published, RcuBox, Retirees};
 pub use rcu::{BriefGuard, RcuHead, ReadGuard, Reading};
+pub use sites::{Choice, Sites};
 pub use subject::{briefly_of_mm, briefly_of_vma, Folio, Mm, Vma};
 pub use text::{Buffer, Text};
 pub use vk_hook;

@@ -1,6 +1,6 @@
 //! The locks of the module, as proofs.
 //!
-//! Lock order: control, then registry, then events.
+//! Lock order: control, then registry, then events; control, then text.
 
 use crate::bindings;
 use core::cell::UnsafeCell;
@@ -104,6 +104,31 @@ impl Drop for EventGuard {
     }
 }
 
+/// The text of the kernel is locked: nobody else changes it, or registers a probe. Process context.
+///
+/// # Invariants
+///
+/// The locks are held by this task while the value exists.
+#[derive(Debug)]
+pub struct TextGuard(PhantomData<*mut ()>);
+
+impl TextGuard {
+    /// Takes the locks; may sleep. Only once c/inline.c is bound.
+    pub(crate) fn lock() -> Self {
+        // SAFETY: Process context, and bound (documented); not recursive, since the guard is the
+        // only way in.
+        unsafe { bindings::vk_text_lock() };
+        Self(PhantomData)
+    }
+}
+
+impl Drop for TextGuard {
+    fn drop(&mut self) {
+        // SAFETY: Held (type invariant).
+        unsafe { bindings::vk_text_unlock() };
+    }
+}
+
 macro_rules! guarded_cell {
     ($(#[$doc:meta])* $cell:ident, $guard:ident) => {
         $(#[$doc])*
@@ -149,4 +174,9 @@ guarded_cell!(
     /// A value that only the holder of the event lock sees.
     EventCell,
     EventGuard
+);
+guarded_cell!(
+    /// A value that only the holder of the text's locks sees.
+    TextCell,
+    TextGuard
 );

@@ -11,8 +11,10 @@ use crate::events;
 use crate::registry;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel::prelude::*;
-use vk_ffi_shims::vk_hook::{ArmError, Armed, DisarmError, Draining, Group, Planned};
-use vk_ffi_shims::{hook, ControlCell, ControlGuard, Feature, Ftrace, Namespace, ReadGuard};
+use vk_ffi_shims::vk_hook::{ArmError, Armed, DisarmError, Draining, Group, HookId, Planned};
+use vk_ffi_shims::{
+    hook, ControlCell, ControlGuard, Feature, Ftrace, Inline, Namespace, ReadGuard, Sites,
+};
 use vk_reference_module::{Errno, Event, Own, Refusal, What};
 
 /// How long arming waits for tasks that still sleep in the hooks from before.
@@ -46,9 +48,9 @@ struct Life {
 enum Stage {
     /// Not described yet, or in transition.
     None,
-    Planned(Group<'static, Ftrace, Planned>),
-    Armed(Group<'static, Ftrace, Armed>),
-    Draining(Group<'static, Ftrace, Draining>),
+    Planned(Group<'static, Sites, Planned>),
+    Armed(Group<'static, Sites, Armed>),
+    Draining(Group<'static, Sites, Draining>),
 }
 
 impl Life {
@@ -70,7 +72,7 @@ impl Life {
             return Err(Refusal::new(Errno::ENODEV, What::Feature { name, why }));
         }
         let planned = match core::mem::replace(&mut self.stage, Stage::None) {
-            Stage::None => Group::new(Ftrace, self.feature.hooks()),
+            Stage::None => Group::new(Sites, self.feature.hooks()),
             Stage::Planned(planned) => planned,
             // Of an earlier disarm, or of an arming that was refused half-way.
             Stage::Draining(draining) => match draining.drain(REARM_TIMEOUT_MS) {
@@ -144,23 +146,31 @@ impl Life {
     }
 }
 
-fn symbol(hook: vk_ffi_shims::vk_hook::HookId) -> &'static str {
+fn symbol(hook: HookId) -> &'static str {
     Ftrace::info(hook).map_or("a hook", |info| info.symbol)
+}
+
+/// Says what the back end knows of a refusal, if it knows more than the error.
+fn what_of(hook: HookId, errno: i32) -> What {
+    let symbol = symbol(hook);
+    let why = match errno {
+        -17 => None,
+        _ if !Sites::wants_inline(hook) => None,
+        _ => Inline::why(hook),
+    };
+    match why {
+        Some(why) => What::Inline { symbol, why },
+        None => What::Hook { symbol, errno },
+    }
 }
 
 fn refusal_of(error: ArmError) -> Refusal<'static> {
     let errno = match error.errno {
-        -16 => Errno::EBUSY,
+        -16 | -17 => Errno::EBUSY,
+        -95 => Errno::EOPNOTSUPP,
         _ => Errno::ENODEV,
     };
-    let symbol = symbol(error.hook);
-    Refusal::new(
-        errno,
-        What::Hook {
-            symbol,
-            errno: error.errno,
-        },
-    )
+    Refusal::new(errno, what_of(error.hook, error.errno))
 }
 
 fn refusal_of_disarm(error: DisarmError) -> Refusal<'static> {
@@ -172,14 +182,16 @@ fn refusal_of_disarm(error: DisarmError) -> Refusal<'static> {
                 symbol: symbol(sleeper.hook),
             },
         ),
-        DisarmError::Stuck { hook, errno } => Refusal::new(
-            Errno::EBUSY,
-            What::Hook {
-                symbol: symbol(hook),
-                errno,
-            },
-        ),
+        DisarmError::Stuck { hook, errno } => Refusal::new(Errno::EBUSY, what_stays(hook, errno)),
         _ => Refusal::plain(Errno::EBUSY, "the hooks could not be taken out"),
+    }
+}
+
+fn what_stays(hook: HookId, errno: i32) -> What {
+    let symbol = symbol(hook);
+    match Inline::why(hook) {
+        Some(why) if Sites::is_inline(hook) => What::Stays { symbol, why },
+        _ => What::Hook { symbol, errno },
     }
 }
 

@@ -6,8 +6,11 @@ use crate::memory;
 use crate::output::{Hex, Output};
 use crate::registry;
 use core::fmt::Write;
-use vk_ffi_shims::{ControlGuard, Feature, Ftrace, StubKind, SubjectKind};
-use vk_reference_module::{Errno, Refusal, Request};
+use vk_ffi_shims::vk_hook::{HookId, State};
+use vk_ffi_shims::{
+    Choice, ControlGuard, Feature, Ftrace, HookInfo, Inline, Sites, StubKind, SubjectKind,
+};
+use vk_reference_module::{Errno, Line, Refusal, Request};
 
 /// How long `disarm` waits for a sleeper, unless told otherwise.
 const DISARM_TIMEOUT_S: u32 = 10;
@@ -43,37 +46,67 @@ pub(crate) fn features<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a
 pub(crate) fn hooks<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
     no_lines(request)?;
     let _control = ControlGuard::lock();
-    for info in Ftrace::ids().filter_map(Ftrace::info) {
-        let kind = match info.kind {
-            StubKind::Pass => "pass",
-            StubKind::Shadow => "shadow",
-            StubKind::Repl => "repl",
-            StubKind::Around => "around",
-        };
-        let subject = match info.subject {
-            SubjectKind::None => "none",
-            SubjectKind::Current => "current",
-            SubjectKind::Mm => "mm",
-            SubjectKind::Vma => "vma",
-            SubjectKind::Task => "task",
-        };
-        let entry = info.entry.get(..info.entry_len).unwrap_or(&[]);
-        write!(
-            out,
-            "{} feature={} kind={kind} subject={subject} backend=ftrace-direct state={} addr={:#x} entry={}",
-            info.symbol,
-            info.feature.name(),
-            info.state.as_str(),
-            info.address,
-            Hex(entry),
-        )
-        .ok();
-        if !info.refusal.is_empty() {
-            write!(out, " reason={}", info.refusal).ok();
+    for hook in Ftrace::ids() {
+        if let Some(info) = Ftrace::info(hook) {
+            show_hook(hook, &info, out);
+            show_refusal(hook, &info, out);
+            out.write_char('\n').ok();
         }
-        out.write_char('\n').ok();
     }
     Ok(())
+}
+
+fn show_hook(hook: HookId, info: &HookInfo, out: &mut Output) {
+    let kind = match info.kind {
+        StubKind::Pass => "pass",
+        StubKind::Shadow => "shadow",
+        StubKind::Repl => "repl",
+        StubKind::Around => "around",
+    };
+    let subject = match info.subject {
+        SubjectKind::None => "none",
+        SubjectKind::Current => "current",
+        SubjectKind::Mm => "mm",
+        SubjectKind::Vma => "vma",
+        SubjectKind::Task => "task",
+    };
+    let entry = info.entry.get(..info.entry_len).unwrap_or(&[]);
+    write!(
+        out,
+        "{} feature={} kind={kind} subject={subject} backend={} state={} addr={:#x} entry={} stub={:#x} trampoline={:#x}",
+        info.symbol,
+        info.feature.name(),
+        Sites::backend(hook),
+        info.state.as_str(),
+        info.address,
+        Hex(entry),
+        Sites::stub(hook),
+        Sites::trampoline(hook),
+    )
+    .ok();
+    let is_in = matches!(info.state, State::Armed | State::Draining) && Sites::is_inline(hook);
+    if let Some(place) = Inline::site(hook).filter(|_| is_in) {
+        let displaced = Hex(place.displaced.bytes());
+        write!(out, " site={:#x} displaced={displaced}", place.site).ok();
+    }
+}
+
+/// Why the hook is not, or cannot be, where it was wanted.
+fn show_refusal(hook: HookId, info: &HookInfo, out: &mut Output) {
+    if !info.refusal.is_empty() {
+        write!(out, " reason={}", info.refusal).ok();
+        return;
+    }
+    if info.address == 0 {
+        return;
+    }
+    let rival = Sites::rival(hook, |stub| write!(out, " reason=hooked by {stub}").ok());
+    if rival.is_some() || !(Sites::wants_inline(hook) || Sites::is_inline(hook)) {
+        return;
+    }
+    if let Some(why) = Inline::why(hook) {
+        write!(out, " reason=inline: {why}").ok();
+    }
 }
 
 pub(crate) fn arm<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
@@ -93,7 +126,10 @@ pub(crate) fn arm<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
                         .at(line.number, line.key),
                 )
             }
-            _ => return Err(unknown_key(&line)),
+            (key, _) => match key.strip_prefix(b"backend.") {
+                Some(symbol) => choose(symbol, &line)?,
+                None => return Err(unknown_key(&line)),
+            },
         }
     }
     engine::arm(&mut control)?;
@@ -108,6 +144,26 @@ pub(crate) fn arm<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
         engine::reconsider();
     }
     Ok(())
+}
+
+/// Chooses what the hook of a function goes in by.
+fn choose<'a>(symbol: &[u8], line: &Line<'a>) -> Answer<'a> {
+    let refuse = |errno, sentence| Err(Refusal::plain(errno, sentence).at(line.number, line.key));
+    let mut hooks = Ftrace::ids().filter_map(|hook| Some((hook, Ftrace::info(hook)?)));
+    let Some((hook, _)) = hooks.find(|(_, info)| info.symbol.as_bytes() == symbol) else {
+        return refuse(Errno::EINVAL, "no such hook; `hooks` lists them");
+    };
+    let Some(choice) = Choice::from_name(line.value) else {
+        return refuse(Errno::EINVAL, "a back end is auto, ftrace or inline");
+    };
+    match Sites::choose(hook, choice) {
+        Ok(()) => Ok(()),
+        Err(-95) => refuse(
+            Errno::EOPNOTSUPP,
+            "the hook answers for a gate, which a livepatch would go past an inline hook for",
+        ),
+        Err(_) => refuse(Errno::EBUSY, "the hook is in: `disarm` first"),
+    }
 }
 
 pub(crate) fn disarm<'a>(request: &Request<'a>) -> Answer<'a> {
