@@ -105,11 +105,15 @@ pub(crate) enum Verb {
         target: Option<String>,
     },
     /// Put the hooks in, of some features or of all that are needed
-    #[command(after_help = "Examples:\n  vkctl arm\n  vkctl arm overcommit")]
+    #[command(after_help = "Examples:\n  vkctl arm\n  vkctl arm overcommit\n  \
+                            vkctl arm --backend __vm_enough_memory=inline")]
     Arm {
         /// Features, as `vkctl features` names them
         #[arg(value_name = "FEATURE")]
         features: Vec<String>,
+        /// How one hook goes in, if it is out: auto, ftrace or inline
+        #[arg(long, value_name = "FUNCTION=BACKEND")]
+        backend: Vec<String>,
     },
     /// Take every hook out; the module and the policies stay, shown as not enforced
     #[command(

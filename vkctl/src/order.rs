@@ -39,7 +39,9 @@ impl Order {
             Verb::Stat {
                 target: Some(target),
             } => order.target(target),
-            Verb::Arm { features } => order.lines(features.iter().map(|f| ("feature", f.as_str()))),
+            Verb::Arm { features, backend } => order
+                .lines(features.iter().map(|f| ("feature", f.as_str())))?
+                .backends(backend),
             Verb::Disarm { force, timeout } => order.disarm(*force, *timeout),
             _ => Ok(order),
         }
@@ -126,6 +128,13 @@ impl Order {
         lines.try_fold(self, |order, (key, value)| order.line(key, value, ""))
     }
 
+    fn backends(self, choices: &[String]) -> Result<Self, Failure> {
+        choices.iter().try_fold(self, |order, choice| {
+            let (function, backend) = choice.split_once('=').unwrap_or((choice, ""));
+            order.line(&format!("backend.{function}"), backend, "--backend")
+        })
+    }
+
     fn disarm(mut self, force: bool, timeout_s: Option<u32>) -> Result<Self, Failure> {
         self.is_forced = force;
         if force {
@@ -180,6 +189,10 @@ mod tests {
             (
                 "arm thp sysctl",
                 "vkernel 1 arm\nfeature=thp\nfeature=sysctl\n",
+            ),
+            (
+                "arm --backend f=inline",
+                "vkernel 1 arm\nbackend.f=inline\n",
             ),
             ("disarm", "vkernel 1 disarm\n"),
             (

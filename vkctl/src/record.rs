@@ -97,7 +97,7 @@ mod tests {
         "thp_enabled=always source=own inside=ro min=- max=- enforced=yes",
         "ns:4027 held=104857600 maxheld=209715200 limit=0 failcnt=0",
         "thp state=refused armed=no reason=symbol vma_thp_gfp_mask: two matches",
-        "__vm_enough_memory feature=overcommit kind=repl subject=current backend=ftrace-direct \
+        "__vm_enough_memory feature=overcommit kind=repl subject=current backend=ftrace \
          state=armed addr=0xffffffff81324560 entry=e91b2c3d00 later=field",
         "overcommit",
         "a=",
