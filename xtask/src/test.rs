@@ -48,6 +48,7 @@ const AREAS: &[(&str, Place)] = &[
     ("control", Place::Module),
     ("lifecycle", Place::Module),
     ("hook", Place::Module),
+    ("inline", Place::Module),
     ("registry", Place::Module),
     ("torture", Place::Debug),
 ];

@@ -17,6 +17,8 @@ pub(crate) enum Module {
     Out,
     /// Loaded.
     Loaded,
+    /// Loaded, with its hooks by the inline back end; so it is also when a check loads it.
+    Inline,
 }
 
 /// Checks that belong together.

@@ -4,6 +4,7 @@ mod control;
 mod fit;
 mod hook;
 pub(crate) mod host;
+mod inline;
 mod lab;
 mod lifecycle;
 pub(crate) mod overcommit;
@@ -28,5 +29,6 @@ pub(crate) const ALL: &[&Area] = &[
     &userland::AREA,
     &lifecycle::AREA,
     &hook::AREA,
+    &inline::AREA,
     &registry::AREA,
 ];

@@ -1,6 +1,7 @@
 //! The module under test: loaded, taken out, looked at.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 
@@ -12,17 +13,26 @@ const OBJECT: &str = "/vk/vkernel.ko";
 /// Its name.
 pub(crate) const NAME: &str = "vkernel";
 
+/// Whether it is loaded with its hooks by the inline back end.
+static IS_INLINE: AtomicBool = AtomicBool::new(false);
+
+/// Loads it with the inline back end from now on, or without; tells whether that is a change.
+pub(crate) fn use_inline(is_inline: bool) -> bool {
+    IS_INLINE.swap(is_inline, Ordering::Relaxed) != is_inline
+}
+
 /// Loads it with `parameters`.
 ///
 /// # Errors
 ///
 /// The kernel refuses.
 pub(crate) fn load(parameters: &[&str]) -> Result<()> {
-    let words: Vec<&str> = ["insmod", OBJECT]
-        .iter()
-        .chain(parameters)
-        .copied()
-        .collect();
+    let backend: &[&str] = match IS_INLINE.load(Ordering::Relaxed) {
+        true => &["backend=inline"],
+        false => &[],
+    };
+    // What a check says itself has the last word.
+    let words = [&["insmod", OBJECT], backend, parameters].concat();
     program::output(&words)
         .map(|_| ())
         .context("cannot load the module")

@@ -45,10 +45,13 @@ pub(crate) fn run_area(area: &Area, only: Option<&str>) {
 
 /// Loads the module or takes it out, as the area expects it.
 fn puts_module(wanted: Module) -> Outcome {
+    if module::use_inline(wanted == Module::Inline) {
+        module::remove();
+    }
     match (wanted, module::is_loaded()) {
-        (Module::Loaded, false) => module::load(&[])?,
+        (Module::Loaded | Module::Inline, false) => module::load(&[])?,
         (Module::Out, true) => module::unload()?,
-        (Module::Loaded, true) | (Module::Out, false) => {}
+        (Module::Loaded | Module::Inline, true) | (Module::Out, false) => {}
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The hooks: where they are, when they are in, and that nothing of them stays.
 
 mod others;
-mod site;
+pub(super) mod site;
 mod text;
 mod when;
 

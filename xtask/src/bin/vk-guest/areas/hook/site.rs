@@ -16,17 +16,17 @@ const NOP: [u8; 5] = [0x0f, 0x1f, 0x44, 0x00, 0x00];
 
 /// A function with a hook.
 #[derive(Clone, Debug)]
-pub(super) struct Site {
+pub(crate) struct Site {
     /// The function's name.
-    pub(super) symbol: String,
+    pub(crate) symbol: String,
     /// The feature it belongs to.
-    pub(super) feature: String,
+    pub(crate) feature: String,
     /// `planned`, `armed`, `draining` or `absent`.
-    pub(super) state: String,
+    pub(crate) state: String,
     /// The function's address.
-    pub(super) address: u64,
+    pub(crate) address: u64,
     /// Its first bytes in memory.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// Its first bytes, as the module says.
     shown: String,
 }
@@ -38,7 +38,7 @@ impl Site {
     ///
     /// The module does not answer, or the memory cannot be read: where the kernel shows it to nobody,
     /// the check is skipped.
-    pub(super) fn all() -> Result<Vec<Self>, Problem> {
+    pub(crate) fn all() -> Result<Vec<Self>, Problem> {
         if !fs::exists(KernelText::PATH)? {
             let why = format!("this kernel has no {}", KernelText::PATH);
             return Err(Problem::Skipped(why));
@@ -68,12 +68,12 @@ impl Site {
     /// # Errors
     ///
     /// The memory cannot be read.
-    pub(super) fn bytes_now(&self) -> Result<Vec<u8>> {
+    pub(crate) fn bytes_now(&self) -> Result<Vec<u8>> {
         KernelText::open()?.read(self.address, SHOWN)
     }
 
     /// Expects that the module tells the truth about the bytes.
-    pub(super) fn is_shown_as_it_is(&self) -> Outcome {
+    pub(crate) fn is_shown_as_it_is(&self) -> Outcome {
         let memory: String = self
             .bytes
             .iter()
@@ -84,14 +84,14 @@ impl Site {
     }
 
     /// Returns where ftrace's own nop is.
-    pub(super) fn nop(&self) -> Option<usize> {
+    pub(crate) fn nop(&self) -> Option<usize> {
         let place = |at: &usize| self.bytes.get(*at..at + NOP.len()) == Some(&NOP[..]);
         // Behind ENDBR, or behind what is left of it.
         [0, 4].into_iter().find(place)
     }
 
     /// Returns where the jump at offset `at` leads to, if it is one.
-    pub(super) fn jump(&self, at: usize) -> Option<u64> {
+    pub(crate) fn jump(&self, at: usize) -> Option<u64> {
         let insn = self.bytes.get(at..at + 5)?;
         let distance = i32::from_le_bytes(insn[1..].try_into().ok()?);
         let end = self.address + at as u64 + 5;
@@ -100,6 +100,6 @@ impl Site {
 }
 
 /// Returns those that belong to a feature.
-pub(super) fn of_feature<'a>(sites: &'a [Site], feature: &str) -> Vec<&'a Site> {
+pub(crate) fn of_feature<'a>(sites: &'a [Site], feature: &str) -> Vec<&'a Site> {
     sites.iter().filter(|it| it.feature == feature).collect()
 }

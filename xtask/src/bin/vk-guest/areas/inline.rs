@@ -1,0 +1,55 @@
+//! The inline back end: the same policies, by jumps of our own behind the ftrace nop.
+
+mod again;
+mod choice;
+mod jump;
+mod stuck;
+mod when;
+
+use crate::area::{checks, Area, Module};
+use again::*;
+use choice::*;
+use jump::*;
+use stuck::*;
+use when::*;
+
+/// The area.
+pub(crate) const AREA: Area = Area {
+    name: "inline",
+    module: Module::Inline,
+    checks: checks![
+        jumps_stand_behind_the_nop_and_are_restored_byte_for_byte,
+        trampolines_do_what_the_jumps_displace,
+        what_cannot_be_inline_stays_with_ftrace_and_says_why,
+        one_hook_is_inline_and_the_others_are_not,
+        a_choice_is_refused_where_it_cannot_be,
+        an_unknown_back_end_is_refused_at_load,
+        the_switch_of_ftrace_is_not_for_inline_hooks,
+        twenty_cycles_of_arm_and_disarm_under_load,
+        five_loads_and_unloads_under_load,
+        a_kprobe_on_the_jump_keeps_it_in,
+        a_kprobe_on_displaced_instructions_keeps_it_out,
+        whichever_step_fails_nothing_is_left,
+        each_container_reads_its_own,
+        the_host_keeps_its_own,
+        a_write_from_inside_is_refused,
+        a_malformed_write_is_refused_as_by_the_kernel,
+        reads_in_pieces_give_what_the_kernel_gives,
+        mode_1_grants_what_the_host_refuses,
+        mode_2_refuses_above_its_limit_with_the_kernels_line,
+        mode_2_grants_below_its_limit,
+        the_ratio_is_of_the_containers_memory,
+        what_is_unmapped_is_given_back,
+        a_fork_is_refused_for_the_sum_of_its_mappings,
+        the_hosts_sum_has_what_containers_map_and_nothing_refused,
+        the_default_holds_before_the_first_instruction,
+        namespaces_that_exist_at_load_are_adopted,
+        forks_and_new_namespaces_do_not_escape,
+        a_dead_namespace_is_gone_within_5_s,
+        the_function_tracer_comes_first,
+        the_function_tracer_comes_second,
+        the_graph_tracer_comes_second,
+        a_kprobe_comes_second,
+        an_fprobe_comes_second,
+    ],
+};

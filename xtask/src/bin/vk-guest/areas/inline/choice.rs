@@ -1,0 +1,123 @@
+//! Which hooks are inline, and who says so.
+
+use super::jump::Jump;
+use crate::door::Door;
+use crate::loaded::Loaded;
+use crate::module;
+use crate::policy::{listed, set, target, MODE};
+use crate::problem::{expect, expect_contains, expect_eq, Outcome};
+use crate::program;
+use crate::row::{row, rows};
+use crate::scout::{Order, Scout};
+use crate::setting::Setting;
+
+const SWITCH: &str = "/proc/sys/kernel/ftrace_enabled";
+const HOOK: &str = "__vm_enough_memory";
+
+/// The words that arm every feature.
+const EVERYTHING: &[(&str, &str)] = &[
+    ("feature", "sysctl"),
+    ("feature", "overcommit"),
+    ("feature", "thp"),
+];
+
+/// Sends a request that must be refused; returns its first line.
+fn refused(request: &str) -> anyhow::Result<String> {
+    let reply = Door::open()?.ask(request.as_bytes())?;
+    anyhow::ensure!(!reply.is_ok(), "accepted: {request:?}");
+    Ok(reply.head().to_owned())
+}
+
+pub(super) fn what_cannot_be_inline_stays_with_ftrace_and_says_why() -> Outcome {
+    let _loaded = Loaded::with(&[])?;
+    rows("arm", "", EVERYTHING)?;
+    let mut inline = 0;
+    for row in rows("hooks", "", &[])? {
+        expect_eq(&row.name, row.word("state"), "armed")?;
+        let reason = row.word("reason");
+        match row.word("backend") {
+            "inline" => {
+                expect_eq(&row.name, reason, "")?;
+                expect(row.word("kind") != "shadow", &row.name, "no gate")?;
+                inline += 1;
+            }
+            "ftrace" if row.word("kind") == "shadow" => {
+                expect_contains(&row.name, reason, "inline: it answers for a gate")?;
+            }
+            "ftrace" => expect_contains(&row.name, reason, "to be displaced at +")?,
+            other => return expect(false, other, "inline or ftrace"),
+        }
+    }
+    expect(inline >= 6, inline, "6 hooks or more")
+}
+
+pub(super) fn one_hook_is_inline_and_the_others_are_not() -> Outcome {
+    let _loaded = Loaded::with(&["backend=ftrace"])?;
+    let choice = format!("backend.{HOOK}");
+    rows("arm", "", &[(choice.as_str(), "inline")])?;
+    expect_eq(
+        "the choice",
+        row("hooks", "", HOOK)?.word("backend"),
+        "inline",
+    )?;
+    let mut scout = Scout::send_into_new_namespace()?;
+    let pairs = [
+        ("vm.overcommit_memory", "2"),
+        ("vm.overcommit_kbytes", "98304"),
+    ];
+    set(&target(scout.namespace()?), &pairs)?;
+    for row in rows("hooks", "", &[])? {
+        let expected = if row.name == HOOK { "inline" } else { "ftrace" };
+        expect_eq(&row.name, row.word("backend"), expected)?;
+    }
+    expect_eq("the value inside", scout.read(MODE)?.as_str(), "2")?;
+    let refused = scout.order(&Order::Map(256))?;
+    expect_eq("256 MiB", refused.err(), Some(libc::ENOMEM))?;
+    let taken = scout.order(&Order::Map(16))?;
+    expect_eq("16 MiB", taken.err(), None)?;
+    // And back: the original is behind the nop again, not behind our jump.
+    rows("disarm", "", &[])?;
+    rows("arm", "", &[(choice.as_str(), "ftrace")])?;
+    expect(Jump::all()?.is_empty(), "a jump", "none")?;
+    let refused = scout.order(&Order::Map(256))?;
+    expect_eq("256 MiB by ftrace", refused.err(), Some(libc::ENOMEM))?;
+    let taken = scout.order(&Order::Map(8))?;
+    expect_eq("8 MiB by ftrace", taken.err(), None)
+}
+
+pub(super) fn a_choice_is_refused_where_it_cannot_be() -> Outcome {
+    let _loaded = Loaded::with(&["backend=ftrace"])?;
+    let cases = [
+        ("wake_up_new_task=inline", "EBUSY", "disarm"),
+        ("__thp_vma_allowable_orders=inline", "EOPNOTSUPP", "gate"),
+        ("no_such_function=inline", "EINVAL", "hooks"),
+        ("vm_commit_limit=jump", "EINVAL", "auto, ftrace or inline"),
+    ];
+    for (choice, errno, word) in cases {
+        let head = refused(&format!("vkernel 1 arm\nbackend.{choice}\n"))?;
+        expect_contains(choice, &head, errno)?;
+        expect_contains(choice, &head, word)?;
+    }
+    expect(Jump::all()?.is_empty(), "a jump", "none")
+}
+
+pub(super) fn an_unknown_back_end_is_refused_at_load() -> Outcome {
+    module::remove();
+    let answer = program::run(&["insmod", "/vk/vkernel.ko", "backend=fast"])?;
+    expect_contains("what insmod says", &answer.stderr, "nvalid")?;
+    expect(!module::is_loaded(), "the module is there", "not loaded")
+}
+
+/// With no policy only the lifecycle hooks are in, and both are inline.
+pub(super) fn the_switch_of_ftrace_is_not_for_inline_hooks() -> Outcome {
+    let _loaded = Loaded::with(&[])?;
+    let _off = Setting::put(SWITCH, "0")?;
+    rows("disarm", "", &[])?;
+    rows("arm", "", &[])?;
+    let scout = Scout::send_into_new_namespace()?;
+    let ns = target(scout.namespace()?);
+    let known = listed(true)?;
+    expect(known.contains(&ns), format!("{known:?}"), &ns)?;
+    let failed = row("features", "", "lifecycle")?;
+    expect_eq("failed births", failed.word("failed_births"), "0")
+}

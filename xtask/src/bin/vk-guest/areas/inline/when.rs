@@ -1,0 +1,66 @@
+//! Going in and out while others execute the functions.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use super::jump::Jump;
+use crate::areas::hook::site::Site;
+use crate::churn::Churn;
+use crate::container::wait_until;
+use crate::loaded::Loaded;
+use crate::module;
+use crate::policy::{set, target, MODE};
+use crate::problem::{expect, expect_eq, Outcome};
+use crate::row::rows;
+use crate::scout::Scout;
+
+/// How long taking the module out may take.
+const UNLOAD_LIMIT: Duration = Duration::from_secs(30);
+
+pub(super) fn twenty_cycles_of_arm_and_disarm_under_load() -> Outcome {
+    const CYCLES: usize = 20;
+    let _loaded = Loaded::with(&[])?;
+    let host = fs::read_to_string(MODE)?.trim().to_owned();
+    let mut scout = Scout::send_into_new_namespace()?;
+    set(
+        &target(scout.namespace()?),
+        &[("vm.overcommit_memory", "1")],
+    )?;
+    let churn = Churn::start(2)?;
+    for cycle in 0..CYCLES {
+        let jumps = Jump::all()?.len();
+        expect(jumps >= 6, format!("{jumps} in cycle {cycle}"), "6 jumps")?;
+        expect_eq("the value while armed", scout.read(MODE)?.as_str(), "1")?;
+        rows("disarm", "", &[])?;
+        for site in Site::all()? {
+            let what = format!("{} in cycle {cycle}", site.symbol);
+            expect_eq(&what, site.state.as_str(), "planned")?;
+        }
+        expect_eq("the value while disarmed", scout.read(MODE)?, host.clone())?;
+        rows("arm", "", &[])?;
+    }
+    churn.stop()?;
+    Ok(())
+}
+
+pub(super) fn five_loads_and_unloads_under_load() -> Outcome {
+    const TIMES: usize = 5;
+    let churn = Churn::start(2)?;
+    for _ in 0..TIMES {
+        let loaded = Loaded::with(&[])?;
+        let mut scout = Scout::send_into_new_namespace()?;
+        set(
+            &target(scout.namespace()?),
+            &[("vm.overcommit_memory", "1")],
+        )?;
+        expect_eq("the value inside", scout.read(MODE)?.as_str(), "1")?;
+        thread::sleep(Duration::from_millis(100));
+        scout.recall()?;
+        let unloaded = wait_until(UNLOAD_LIMIT, || module::unload().is_ok());
+        expect(unloaded, "the module is still in use", "rmmod")?;
+        drop(loaded);
+    }
+    churn.stop()?;
+    Ok(())
+}
