@@ -13,7 +13,7 @@ use crate::payload::Payload;
 use crate::release::Release;
 use crate::root::Root;
 use crate::step::step;
-use crate::{accel, host, kdir, workspace};
+use crate::{accel, host, kdir, neighbours, workspace};
 
 /// What the commands share.
 pub(crate) struct Lab {
@@ -101,6 +101,7 @@ impl Lab {
         };
         let object = Module::Reference.build(&self.cache, Some(&self.root), &kdir)?;
         payload.add("vkernel.ko", object);
+        neighbours::add(&self.cache, &self.root, &kdir, payload)?;
         let advice = "see the compiler's message";
         step(&self.cache.logs(), "vkctl", advice, |step| {
             let vkctl = workspace::build_binary(step, "vkctl", "vkctl", &[])?;

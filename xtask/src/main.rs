@@ -28,6 +28,7 @@ mod kunit;
 mod lab;
 mod leaves;
 mod module;
+mod neighbours;
 mod payload;
 mod places;
 mod qemu;

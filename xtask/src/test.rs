@@ -49,6 +49,7 @@ const AREAS: &[(&str, Place)] = &[
     ("lifecycle", Place::Module),
     ("hook", Place::Module),
     ("inline", Place::Module),
+    ("coexist", Place::Module),
     ("registry", Place::Module),
     ("torture", Place::Debug),
 ];

@@ -1,5 +1,6 @@
 //! All areas that run in the guest, one file each.
 
+mod coexist;
 mod control;
 mod fit;
 mod hook;
@@ -30,5 +31,6 @@ pub(crate) const ALL: &[&Area] = &[
     &lifecycle::AREA,
     &hook::AREA,
     &inline::AREA,
+    &coexist::AREA,
     &registry::AREA,
 ];

@@ -1,0 +1,156 @@
+//! Modules of others beside ours: a kprobe, a live patch.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{ensure, Context, Result};
+
+use crate::container::wait_until;
+use crate::program;
+
+/// How long a live patch may take to be in or out for every task.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A kprobe; it is taken off when it is let go.
+#[derive(Debug)]
+pub(crate) struct Probe(());
+
+/// A live patch; it is taken off when it is let go.
+#[derive(Debug)]
+pub(crate) struct Patch {
+    module: &'static str,
+}
+
+/// Why a module was not loaded, in the words of insmod.
+pub(crate) type Refused = String;
+
+impl Probe {
+    const NAME: &'static str = "vk_probe";
+
+    /// Puts one on `symbol`, `offset` bytes behind its beginning.
+    ///
+    /// # Errors
+    ///
+    /// The inner error is the kernel's refusal.
+    pub(crate) fn put(symbol: &str, offset: u32, post: bool) -> Result<Result<Self, Refused>> {
+        let words = [
+            format!("symbol={symbol}"),
+            format!("offset={offset}"),
+            format!("post={}", u8::from(post)),
+        ];
+        Ok(insert(Self::NAME, &words)?.map(Self))
+    }
+
+    /// Returns how often it was hit.
+    ///
+    /// # Errors
+    ///
+    /// It is not there.
+    pub(crate) fn hits(&self) -> Result<u64> {
+        let path = format!("/sys/module/{}/parameters/hits", Self::NAME);
+        Ok(fs::read_to_string(path)?.trim().parse()?)
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        remove(Self::NAME);
+    }
+}
+
+impl Patch {
+    /// What `/proc/cmdline` is while it is patched.
+    pub(crate) const CMDLINE: &'static str = "patched";
+
+    /// Lets `vm_commit_limit()` answer `pages`.
+    ///
+    /// # Errors
+    ///
+    /// The inner error is the kernel's refusal.
+    pub(crate) fn of_commit_limit(pages: u64) -> Result<Result<Self, Refused>> {
+        Self::put("vk_livepatch", &[format!("limit_pages={pages}")])
+    }
+
+    /// Lets `/proc/cmdline` be [`Self::CMDLINE`], which is nobody else's business.
+    ///
+    /// # Errors
+    ///
+    /// The inner error is the kernel's refusal.
+    pub(crate) fn of_cmdline() -> Result<Result<Self, Refused>> {
+        Self::put("vk_livepatch", &[])
+    }
+
+    /// Tells whether the kernel has it on.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not tell.
+    pub(crate) fn is_enabled(&self) -> Result<bool> {
+        Ok(fs::read_to_string(self.file("enabled"))?.trim() == "1")
+    }
+
+    /// Puts it on, and waits until every task has it.
+    fn put(module: &'static str, parameters: &[String]) -> Result<Result<Self, Refused>> {
+        if let Err(refused) = insert(module, parameters)? {
+            return Ok(Err(refused));
+        }
+        let patch = Self { module };
+        let transition = patch.file("transition");
+        wait_for("the live patch to be in", || {
+            fs::read_to_string(&transition).is_ok_and(|text| text.trim() == "0")
+        })?;
+        Ok(Ok(patch))
+    }
+
+    fn takes_off(&self) -> Result<()> {
+        let enabled = self.file("enabled");
+        fs::write(&enabled, "0").context(enabled)?;
+        wait_for("the live patch to be out", || {
+            !Path::new(&self.file("")).exists()
+        })?;
+        // The directory goes before the module may.
+        wait_for("the live patch's module to go", || {
+            program::run(&["rmmod", self.module]).is_ok_and(|it| it.status == 0)
+        })
+    }
+
+    fn file(&self, name: &str) -> String {
+        format!("/sys/kernel/livepatch/{}/{name}", self.module)
+    }
+}
+
+impl Drop for Patch {
+    fn drop(&mut self) {
+        if let Err(error) = self.takes_off() {
+            eprintln!("vk-guest: {error:#}");
+        }
+    }
+}
+
+fn insert(name: &str, parameters: &[String]) -> Result<Result<(), Refused>> {
+    let path = format!("/vk/{name}.ko");
+    ensure!(Path::new(&path).exists(), "no {path}");
+    let mut words = vec!["insmod".to_owned(), path];
+    words.extend_from_slice(parameters);
+    let output = program::run(&words)?;
+    Ok(match output.status {
+        0 => Ok(()),
+        _ => Err(output.stderr.trim().to_owned()),
+    })
+}
+
+fn remove(name: &str) {
+    if let Err(error) = program::output(&["rmmod", name]) {
+        eprintln!("vk-guest: {error:#}");
+    }
+}
+
+fn wait_for(what: &str, holds: impl FnMut() -> bool) -> Result<()> {
+    ensure!(
+        wait_until(LIMIT, holds),
+        "waited {} s for {what}",
+        LIMIT.as_secs()
+    );
+    Ok(())
+}
