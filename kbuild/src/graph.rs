@@ -95,7 +95,7 @@ impl Graph {
             module,
             root,
             crates,
-            c_sources: c_sources(&packages)?,
+            c_sources: c_sources(&packages, &features)?,
             manifests: manifests(metadata, &packages),
         })
     }
@@ -256,14 +256,13 @@ fn refuse_equal_names<'c>(crates: impl Iterator<Item = &'c Crate>) -> Result<(),
     Ok(())
 }
 
-fn c_sources(packages: &[&Package]) -> Result<Vec<CSources>, Error> {
+fn c_sources(packages: &[&Package], features: &Features<'_>) -> Result<Vec<CSources>, Error> {
     let mut sources = Vec::new();
     for package in packages {
         let table = Table::of(package)?;
-        if table.c_objects.is_empty()
-            && table.c_objects_series.is_empty()
-            && table.c_include.is_empty()
-        {
+        let active = features.of(&package.id).features.iter().copied().collect();
+        let (always, by_series) = table.c_objects_with(&active);
+        if always.is_empty() && by_series.is_empty() && table.c_include.is_empty() {
             continue;
         }
         sources.push(CSources {
@@ -274,8 +273,8 @@ fn c_sources(packages: &[&Package]) -> Result<Vec<CSources>, Error> {
                 .map_or_else(|| package.name.replace('-', "_"), crate_name),
             dir: package.dir().to_owned(),
             is_local: package.is_local(),
-            always: table.c_objects,
-            by_series: table.c_objects_series,
+            always,
+            by_series,
             include: table.c_include,
         });
     }

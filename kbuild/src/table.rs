@@ -22,6 +22,10 @@ pub(crate) struct Table {
     pub(crate) c_objects: Vec<PathBuf>,
     /// Those that belong to it on one kernel series, `"7.2"`.
     pub(crate) c_objects_series: BTreeMap<Series, Vec<PathBuf>>,
+    /// Those that belong to it with one of its features.
+    pub(crate) c_objects_feature: BTreeMap<String, Vec<PathBuf>>,
+    /// Those that belong to it with a feature on one kernel series.
+    pub(crate) c_objects_feature_series: BTreeMap<String, BTreeMap<Series, Vec<PathBuf>>>,
     /// The directories of headers for every C file of the module.
     pub(crate) c_include: Vec<PathBuf>,
 }
@@ -63,6 +67,13 @@ impl Table {
                 return Err(Error::table(package, says));
             }
         }
+        let with_features = self.c_objects_feature.keys();
+        for feature in with_features.chain(self.c_objects_feature_series.keys()) {
+            if !package.features.contains_key(feature) {
+                let says = format!("c-objects-feature: there is no feature `{feature}`");
+                return Err(Error::table(package, says));
+            }
+        }
         for source in self.sources() {
             verify_inside(package, source)?;
             let extension = source.extension().unwrap_or_default();
@@ -80,15 +91,50 @@ impl Table {
 
     fn sources(&self) -> impl Iterator<Item = &PathBuf> {
         let by_series = self.c_objects_series.values().flatten();
-        self.c_objects.iter().chain(by_series)
+        let by_feature = self.c_objects_feature.values().flatten();
+        let by_both = self.c_objects_feature_series.values();
+        let by_both = by_both.flat_map(BTreeMap::values).flatten();
+        let sources = self.c_objects.iter().chain(by_series);
+        sources.chain(by_feature).chain(by_both)
+    }
+
+    /// Returns the C and assembly files with `features`: those of every series, and those of one.
+    pub(crate) fn c_objects_with(
+        &self,
+        features: &BTreeSet<&str>,
+    ) -> (Vec<PathBuf>, BTreeMap<Series, Vec<PathBuf>>) {
+        let mut always = self.c_objects.clone();
+        let mut by_series = self.c_objects_series.clone();
+        for feature in features {
+            always.extend(
+                self.c_objects_feature
+                    .get(*feature)
+                    .into_iter()
+                    .flatten()
+                    .cloned(),
+            );
+            for (series, files) in self
+                .c_objects_feature_series
+                .get(*feature)
+                .into_iter()
+                .flatten()
+            {
+                by_series
+                    .entry(*series)
+                    .or_default()
+                    .extend(files.iter().cloned());
+            }
+        }
+        (always, by_series)
     }
 
     /// Refuses `a.c` beside `a.S`: both would be `a.o`.
     fn verify_one_object_each(&self, package: &Package) -> Result<(), Error> {
-        let series = self.c_objects_series.values();
-        for series in series.map(Vec::as_slice).chain([&[][..]]) {
+        let features = package.features.keys().map(String::as_str).collect();
+        let (always, by_series) = self.c_objects_with(&features);
+        for series in by_series.values().map(Vec::as_slice).chain([&[][..]]) {
             let mut seen = BTreeSet::new();
-            for source in self.c_objects.iter().chain(series) {
+            for source in always.iter().chain(series) {
                 if !seen.insert(source.with_extension("o")) {
                     let says = format!("{} has the object of another file", source.display());
                     return Err(Error::table(package, says));

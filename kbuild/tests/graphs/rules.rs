@@ -202,6 +202,30 @@ fn follows_a_renamed_dependency() {
 }
 
 #[test]
+fn takes_c_files_of_the_features_that_are_on() {
+    let shims = |features: &str| {
+        let manifest = "[features]\nfast = []\nslow = []\n\
+             [package.metadata.kbuild]\nc-objects = [\"c/always.c\"]\n\
+             [package.metadata.kbuild.c-objects-feature]\nfast = [\"c/fast.c\"]\nslow = [\"c/slow.c\"]\n\
+             [package.metadata.kbuild.c-objects-feature-series.fast]\n\"7.2\" = [\"c/fast_7_2.c\"]\n";
+        let needs = format!("[dependencies]\nshims = {{ path = \"../shims\"{features} }}\n");
+        Tree::new()
+            .member("shims", manifest)
+            .with("shims/c/always.c", "")
+            .with("shims/c/fast.c", "")
+            .with("shims/c/slow.c", "")
+            .with("shims/c/fast_7_2.c", "")
+            .member("module", &toy(&needs))
+            .text()
+    };
+    let plain = shims("");
+    assert!(plain.contains("shims/c/always.o") && !plain.contains("fast"));
+    let fast = shims(", features = [\"fast\"]");
+    assert!(fast.contains("shims/c/fast.o") && fast.contains("shims/c/fast_7_2.o"));
+    assert!(!fast.contains("slow"));
+}
+
+#[test]
 fn chooses_c_files_by_kernel_series() {
     let text = Tree::new()
         .member(
