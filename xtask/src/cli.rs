@@ -14,7 +14,9 @@ use crate::module::Module;
 use crate::release::Release;
 use crate::report::Report;
 use crate::root::Root;
-use crate::{bench, bindings, check, clean, demo, hookcheck, insn, install, kdir, test, torture};
+use crate::{
+    bench, bindings, check, clean, demo, hookcheck, insn, install, kdir, test, torture, verify_hw,
+};
 
 /// The vKernel developer's command: prepares the lab, builds, boots, checks.
 ///
@@ -92,6 +94,12 @@ enum Task {
         /// Boot the stock kernel instead
         #[arg(long)]
         stock: bool,
+    },
+    /// Run the checks of hooks in guests whose code a processor executes, and write down what they said
+    VerifyHw {
+        /// Run them however guests run here, and write nothing
+        #[arg(long)]
+        rehearse: bool,
     },
     /// Write the Rust bindings of the C shims
     Bindings {
@@ -198,6 +206,7 @@ pub(crate) fn run() -> Result<ExitCode> {
                 kernel: (!stock).then_some(kernel),
             })
         }
+        Task::VerifyHw { rehearse } => return verify_hw::run(rehearse),
         Task::Bindings { check: false } => bindings::write()?,
         Task::Bindings { check: true } => {
             let mut report = Report::default();

@@ -44,6 +44,7 @@ mod source;
 mod step;
 mod test;
 mod torture;
+mod verify_hw;
 mod vmlinux;
 mod workspace;
 

@@ -12,6 +12,7 @@ pub(crate) struct Report {
     counts: Counts,
     area: Option<(String, Instant)>,
     begun: Vec<String>,
+    passed: Vec<String>,
     measurements: Vec<Measurement>,
 }
 
@@ -40,6 +41,11 @@ impl Report {
             name: name.into(),
             why: why.into(),
         });
+    }
+
+    /// Tells whether the check `name` held.
+    pub(crate) fn has_passed(&self, name: &str) -> bool {
+        self.passed.iter().any(|passed| passed == name)
     }
 
     /// Marks the begin of an area, whose time is printed at its end.
@@ -74,7 +80,12 @@ impl Report {
             Line::Measured(measurement) => self.measurements.push(measurement),
             Line::Say(text) => println!("{text}"),
             Line::Verdict(_) => {}
-            check => println!("{check}"),
+            check => {
+                println!("{check}");
+                if let Line::Ok { name } = check {
+                    self.passed.push(name);
+                }
+            }
         }
     }
 

@@ -5,6 +5,7 @@ mod control;
 mod fit;
 mod hook;
 pub(crate) mod host;
+mod hw;
 mod inline;
 mod lab;
 mod lifecycle;
@@ -32,5 +33,6 @@ pub(crate) const ALL: &[&Area] = &[
     &hook::AREA,
     &inline::AREA,
     &coexist::AREA,
+    &hw::AREA,
     &registry::AREA,
 ];

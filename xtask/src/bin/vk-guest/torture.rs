@@ -3,19 +3,23 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use xtask::protocol::Line;
 
 use crate::areas::registry::life::{a_birth_without_memory_inherits, bears_while_policies_are_set};
 use crate::areas::ALL;
+use crate::churn::Churn;
 use crate::container::{wait_until, Container, Runtime};
 use crate::device::ask;
 use crate::dmesg::KernelLog;
 use crate::fault::Fault;
+use crate::policy::MODE;
 use crate::problem::{expect, Outcome, Problem};
+use crate::scout::Scout;
 use crate::slab::Slabs;
 use crate::stream::Stream;
 use crate::test::{line, run_area};
+use crate::tracer::Tracer;
 use crate::{leaks, module, port};
 
 /// How long the kernel may take to free what was let go.
@@ -30,6 +34,7 @@ const LOADS: &[(&str, &str, Load)] = &[
     ("churn", "containers with a policy", churn),
     ("registry", "namespaces made and ended", registry),
     ("flips", "policy changes", flips),
+    ("inline", "times that inline hooks went in and out", inline),
 ];
 
 /// When a load has gone on for long enough.
@@ -228,7 +233,37 @@ fn target(container: &Container) -> Result<String> {
     Ok(format!("ns:{}", container.namespace()?))
 }
 
+/// Inline hooks that go in and out under those who execute the functions, with tracers on the same.
+fn inline(round: u64) -> Result<u64> {
+    const CYCLES: u64 = 10;
+    load_with(true)?;
+    let mut scout = Scout::send_into_new_namespace()?;
+    let ns = format!("ns:{}", scout.namespace()?);
+    ask("set", &ns, &[("vm.overcommit_memory", "1")])?.accepted()?;
+    let churn = Churn::start(2)?;
+    let tracer = match round % 2 {
+        0 => None,
+        _ => Some(Tracer::functions("function", &["__vm_enough_memory"])?),
+    };
+    for _ in 0..CYCLES {
+        ensure!(scout.read(MODE)? == "1", "not the container's value");
+        ask("disarm", "", &[])?.accepted()?;
+        ask("arm", "", &[])?.accepted()?;
+    }
+    drop(tracer);
+    churn.stop()?;
+    scout.recall()?;
+    Ok(CYCLES)
+}
+
 fn load_module() -> Result<()> {
+    load_with(false)
+}
+
+fn load_with(is_inline: bool) -> Result<()> {
+    if module::use_inline(is_inline) {
+        module::remove();
+    }
     match module::is_loaded() {
         true => Ok(()),
         false => module::load(&[]),
