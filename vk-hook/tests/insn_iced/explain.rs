@@ -15,8 +15,9 @@ pub(crate) struct Newer {
     opcodes: &'static [(u8, u8)],
 }
 
-const APX: &str = "iced: APX specification, EVEX of map 4 and promoted VEX instructions";
+pub(crate) const APX: &str = "iced: APX specification, EVEX of map 4 and promoted VEX instructions";
 const AVX10: &str = "iced: AVX10.2 specification";
+const AUX: &str = "iced: ACE specification, version 1, AVX10_V2_AUX";
 const AMX: &str =
     "iced: instruction set extensions reference, AMX: AVX512, FP8, MOVRS, TF32, TRANSPOSE";
 const ACE: &str = "iced: ACE specification, version 1";
@@ -57,6 +58,12 @@ pub(crate) const NEWER: &[Newer] = &[
         (0x18, 13), (0x1b, 13), (0x1e, 8), (0x2e, 4), (0x2f, 6), (0x51, 2), (0x58, 2), (0x59, 2),
         (0x5c, 2), (0x5d, 2), (0x5e, 2), (0x5f, 2), (0x68, 11), (0x69, 11), (0x6a, 11),
         (0x6b, 11), (0x6c, 15), (0x6d, 15), (0x6e, 4), (0x6f, 12), (0x74, 13), (0x7e, 4),
+    ] },
+    Newer { reason: AUX, encoding: Encoding::Evex, map: Map::Map0f38, opcodes: &[(0x41, 4)] },
+    Newer { reason: AUX, encoding: Encoding::Evex, map: Map::Map0f3a, opcodes: &[(0x3d, 1)] },
+    Newer { reason: AUX, encoding: Encoding::Evex, map: Map::Map5, opcodes: &[
+        (0x36, 1), (0x37, 3), (0x38, 7), (0x39, 5), (0x3a, 7), (0x3b, 5), (0x3c, 4), (0x3d, 4),
+        (0x3e, 4),
     ] },
     Newer { reason: AVX10, encoding: Encoding::Evex, map: Map::Map6, opcodes: &[
         (0x2c, 1), (0x42, 1), (0x4c, 1), (0x4e, 1), (0x98, 1), (0x9a, 1), (0x9c, 1), (0x9e, 1),

@@ -26,7 +26,7 @@ pub(super) static MAP_2: Opcodes = Opcodes::new(&[
     b"6666662.22222222", // 1x
     b"66666666666222..", // 2x
     b"6666662266622222", // 3x
-    b"2.222222.3ee2222", // 4x: APX ldtilecfg, tileloadd; AMX-AVX512, ACE
+    b"24222222.3ee2222", // 4x: AVX10.2 vpmovssdb; APX ldtilecfg, tileloadd; AMX-AVX512, ACE
     b"fffa22..22224.f.", // 5x: VNNI, AVX10.2 vdpphps; ACE
     b"..2222228....f33", // 6x: AVX10.2 vcvt2ps2phx; AMX-AVX512, APX t2rpntlvwz0
     b"22e2d22222222222", // 7x: AVX10.2 vcvtbiasph2bf8
@@ -44,7 +44,7 @@ pub(super) static MAP_3: Opcodes = Opcodes::new(&[
     b"22.222.fb232...2", // 0x: AMX-AVX512 tilemovrow; AVX10.2 vrndscalebf16
     b"....22222222.222", // 1x
     b"2222.2b3.......2", // 2x: AVX10.2 vgetmantbf16; ACE
-    b"........2222..22", // 3x
+    b"........2222.122", // 3x: AVX10.2 vunpackb
     b"..622...........", // 4x: AVX10.2 vmpsadbw
     b"22b322b3........", // 5x: AVX10.2 vminmax, vreducebf16
     b"......b3........", // 6x: AVX10.2 vfpclassbf16
@@ -83,7 +83,7 @@ pub(super) static MAP_5: Opcodes = Opcodes::new(&[
     b"................", // 0x
     b"44......d..d.38.", // 1x: AVX10.2 vcvtbiasph2hf8, vcvthf82ph
     b"..........4.4457", // 2x: AVX10.2 vcomxsh, vcomisbf16
-    b"................", // 3x
+    b"......137575444.", // 3x: AVX10.2 vcvtbf82ps, vcvtps2hf8, vcvtbf82bf4s
     b"................", // 4x
     b".7......77f77777", // 5x: AVX10.2 bf16
     b"........bbbbff6c", // 6x: AVX10.2 vcvttps2ibs, vcvttps2dqs, vmovw; vmovrs
