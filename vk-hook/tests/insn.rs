@@ -64,6 +64,12 @@ fn ignores_mod_of_control_and_debug_registers() {
         &[0x44, 0x0f, 0x23, 0x05],
     ]);
     assert!(!insn(&[0x0f, 0x20, 0x05]).is_rip_relative());
+    // What follows would be a SIB byte without a base, which has a displacement.
+    for code in [[0x0f, 0x21, 0x2c, 0xd5], [0x0f, 0x22, 0x24, 0x0d]] {
+        assert_eq!(length(&code), Ok(3));
+        assert_eq!(insn(&code).disp_len(), 0);
+    }
+    assert_eq!(length(&[0xd5, 0xa2, 0x23, 0x34, 0x7d]), Ok(4));
 }
 
 #[test]
@@ -138,6 +144,9 @@ fn refuses_what_rex2_refuses() {
         assert_eq!(length(&[0xd5, 0x80, opcode]), invalid(2), "{opcode:02x}");
     }
     assert_eq!(length(&[0x48, 0xd5, 0x00, 0x89, 0xc0]), invalid(1));
+    // 3DNow! is nobody's there.
+    let unknown = Err(DecodeError::Unknown { at: 2 });
+    assert_eq!(length(&[0xd5, 0x80, 0x0f, 0xc0, 0x9e]), unknown);
     // jmpabs behind any prefix but a segment, or with W.
     for prefix in [0x66, 0x67, 0xf0, 0xf2, 0xf3] {
         assert_eq!(length(&[prefix, 0xd5, 0x00, 0xa1]), invalid(3));

@@ -35,6 +35,11 @@ impl Ahead {
         (self.code >> 16) as u8
     }
 
+    /// The next two bytes alone: what is behind is no SIB byte.
+    const fn two(self) -> u64 {
+        self.code & 0xffff
+    }
+
     const fn skip(self, bytes: u32) -> Self {
         Self {
             code: self.code >> ((bytes << 3) & 63),
@@ -121,7 +126,7 @@ const fn two_byte_rare(ahead: Ahead, attr: Attr, all: u128) -> Shape {
         // mov to and from control and debug registers ignores mod: manual, volume 2, "MOV".
         0x20..=0x23 => {
             let place = (Encoding::Legacy, Map::Map0f);
-            Shape::new(ahead.code, attr, ahead.prefixes, place, Form::REGISTER)
+            Shape::new(ahead.two(), attr, ahead.prefixes, place, Form::REGISTER)
         }
         0x38 => vector(
             ahead.skip(1),
@@ -209,13 +214,10 @@ const fn rex2_opcode(ahead: Ahead, attr: Attr, map: Map) -> Shape {
     let place = (Encoding::Rex2, map);
     match ahead.byte() {
         0x8f if matches!(map, Map::OneByte) => grouped(ahead, Attr::MODRM.grouped(), place),
-        0x0f | 0x20..=0x23 if matches!(map, Map::Map0f) => {
-            let form = if ahead.byte() == 0x0f {
-                Form::of(ahead.second())
-            } else {
-                Form::REGISTER
-            };
-            Shape::new(ahead.code, attr, ahead.prefixes, place, form)
+        // 3DNow! is AMD's, and has no form with it.
+        0x0f if matches!(map, Map::Map0f) => Shape::unknown(ahead.at()),
+        0x20..=0x23 if matches!(map, Map::Map0f) => {
+            Shape::new(ahead.two(), attr, ahead.prefixes, place, Form::REGISTER)
         }
         _ if attr.is_opcode() => finish_rare(ahead, attr, place),
         _ if attr.is_group() => grouped(ahead, attr, place),

@@ -16,6 +16,9 @@ pub(crate) fn compare(code: &[u8], forms: &mut Forms) -> Result<Option<&'static 
     let ours = decode(code);
     match (&ours, iced(code)) {
         (Ok(insn), Some((instruction, _))) if is_system_mov(insn) => {
+            if insn.len() != insn.opcode_at() + 2 {
+                return Err("more than an opcode and a ModRM byte".to_owned());
+            }
             Ok((insn.len() != instruction.len()).then_some(MOV))
         }
         (Ok(insn), Some((instruction, offsets))) => {

@@ -38,7 +38,7 @@ const WRONG: &[Wrong] = &[
     },
     Wrong {
         reason: "kernel: mov to and from control and debug registers ignores mod: volume 2, MOV",
-        fits: |insn| is_0f(insn, &[0x20, 0x21, 0x22, 0x23]),
+        fits: |insn| is_0f(insn, &[0x20, 0x21, 0x22, 0x23]) && insn.len() == insn.opcode_at() + 2,
     },
     Wrong {
         reason: "kernel: reserved nops have a ModRM byte: volume 2, table A-3, and 4.3, NOP",
