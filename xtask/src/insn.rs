@@ -19,6 +19,7 @@ mod kernel;
 mod kernel_differs;
 #[path = "../../vk-hook/tests/insn_iced/oracle.rs"]
 mod oracle;
+mod oracles;
 mod peers;
 mod random;
 mod sweep;
@@ -27,6 +28,8 @@ mod tally;
 mod text;
 
 use kernel::Decoder;
+use oracles::Oracles;
+use tally::Tally;
 
 /// How many generated inputs the area compares.
 const INPUTS: u64 = 2_000_000;
@@ -48,7 +51,7 @@ pub(crate) fn area(lab: &Lab, only: Option<&str>, report: &mut Report) -> Result
         }
     }
     if is_wanted("insn/generated") {
-        let tally = random::run(&decoder, INPUTS, random::SEED)?;
+        let tally = random::run(&decoder, Tally::default(), INPUTS, random::SEED)?;
         match tally.unexplained() {
             None => report.ok("insn/generated"),
             Some(why) => report.failed("insn/generated", why),
@@ -93,7 +96,8 @@ pub(crate) fn fuzz(inputs: u64, seed: u64) -> Result<ExitCode> {
     let lab = Lab::prepare()?;
     let source = source::prepare(&lab.cache, &lab.root, &lab.release)?;
     let decoder = Decoder::prepare(&lab.cache, &source)?;
-    let tally = random::run(&decoder, inputs, seed)?;
+    let tally = Tally::with(Oracles::start(&lab)?);
+    let tally = random::run(&decoder, tally, inputs, seed)?;
     println!("{tally}");
     Ok(tally.exit_code())
 }

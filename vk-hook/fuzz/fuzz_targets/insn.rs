@@ -1,5 +1,5 @@
-//! Bytes of any length: what the decoder says agrees with iced-x86, and with what it says of more
-//! or fewer of them.
+//! Bytes of any length: what the decoder says agrees with other decoders, and with what it says of
+//! more or fewer of them.
 
 #![no_main]
 
@@ -7,6 +7,7 @@ use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
 use vk_hook::insn::{decode, DecodeError, MAX_LEN};
+use vk_hook_oracles::{Oracles, Outcome};
 
 #[path = "../../tests/insn_iced/compare.rs"]
 mod compare;
@@ -17,6 +18,7 @@ mod oracle;
 
 thread_local! {
     static FORMS: RefCell<explain::Forms> = RefCell::default();
+    static ORACLES: RefCell<Oracles> = RefCell::default();
 }
 
 fuzz_target!(|bytes: &[u8]| {
@@ -30,6 +32,11 @@ fuzz_target!(|bytes: &[u8]| {
         );
         let outcome = FORMS.with_borrow_mut(|forms| compare::compare(&more, forms));
         assert!(outcome.is_ok(), "{answer:?}: {outcome:?}");
+        for outcome in ORACLES.with_borrow_mut(|oracles| oracles.compare(&more[..MAX_LEN])) {
+            if let Outcome::Unexplained { kind, why } = outcome {
+                panic!("{kind}: {why}");
+            }
+        }
     }
     if let Ok(insn) = answer {
         let shorter = &bytes[..insn.len() - 1];

@@ -50,10 +50,9 @@ const SEEDS: [&[u8]; 10] = [
 ///
 /// # Errors
 ///
-/// The kernel's decoder cannot be run.
-pub(crate) fn run(decoder: &Decoder, inputs: u64, seed: u64) -> Result<Tally> {
+/// The kernel's decoder cannot be run, or an oracle failed.
+pub(crate) fn run(decoder: &Decoder, mut tally: Tally, inputs: u64, seed: u64) -> Result<Tally> {
     let mut random = Random(seed | 1);
-    let mut tally = Tally::default();
     let mut forms = Forms::default();
     let mut windows = Vec::new();
     let mut left = inputs;
@@ -64,7 +63,7 @@ pub(crate) fn run(decoder: &Decoder, inputs: u64, seed: u64) -> Result<Tally> {
         tally.take(decoder, &windows, &mut forms)?;
         left -= count;
     }
-    Ok(tally)
+    tally.finish()
 }
 
 /// xorshift64*: the same bytes from the same seed.

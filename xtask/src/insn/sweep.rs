@@ -7,6 +7,7 @@ use vk_hook::insn::{decode, MAX_LEN};
 
 use super::explain::Forms;
 use super::kernel::{Decoder, Window};
+use super::oracles::Oracles;
 use super::tally::Tally;
 use super::text::Text;
 use crate::lab::Lab;
@@ -26,7 +27,8 @@ const INSIDE: &[&str] = &["srso_safe_ret", "retbleed_return_thunk"];
 pub(crate) fn run(lab: &Lab, decoder: &Decoder) -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for text in [Text::vmlinux(lab)?, Text::rustc()?, Text::libc()?] {
-        let (tally, missed) = sweep(&text, decoder)?;
+        let tally = Tally::with(Oracles::start(lab)?);
+        let (tally, missed) = sweep(&text, decoder, tally)?;
         println!("{}: {} bytes", text.name, text.bytes.len());
         println!("{tally}");
         if !text.symbols.is_empty() {
@@ -42,8 +44,7 @@ pub(crate) fn run(lab: &Lab, decoder: &Decoder) -> Result<ExitCode> {
 }
 
 /// Decodes `text` from front to end; names the symbols that begin inside an instruction.
-fn sweep<'a>(text: &'a Text, decoder: &Decoder) -> Result<(Tally, Vec<&'a str>)> {
-    let mut tally = Tally::default();
+fn sweep<'a>(text: &'a Text, decoder: &Decoder, mut tally: Tally) -> Result<(Tally, Vec<&'a str>)> {
     let mut forms = Forms::default();
     let mut windows: Vec<Window> = Vec::new();
     let mut symbols = text.symbols.iter().peekable();
@@ -66,5 +67,5 @@ fn sweep<'a>(text: &'a Text, decoder: &Decoder) -> Result<(Tally, Vec<&'a str>)>
         }
     }
     tally.take(decoder, &windows, &mut forms)?;
-    Ok((tally, missed))
+    Ok((tally.finish()?, missed))
 }

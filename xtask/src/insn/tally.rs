@@ -11,6 +11,7 @@ use super::compare::compare;
 use super::explain::Forms;
 use super::kernel::{Decoder, Window};
 use super::kernel_differs;
+use super::oracles::{Answers, Oracles};
 
 /// How many unexplained disagreements are shown.
 const SHOWN: usize = 10;
@@ -22,9 +23,31 @@ pub(crate) struct Tally {
     instructions: u64,
     explained: BTreeMap<&'static str, u64>,
     unexplained: Vec<String>,
+    oracles: Option<Oracles>,
+    answers: Answers,
 }
 
 impl Tally {
+    /// Begins one that asks `oracles` too.
+    pub(crate) fn with(oracles: Oracles) -> Self {
+        Self {
+            oracles: Some(oracles),
+            ..Self::default()
+        }
+    }
+
+    /// Waits for what the oracles say.
+    ///
+    /// # Errors
+    ///
+    /// They failed.
+    pub(crate) fn finish(mut self) -> Result<Self> {
+        if let Some(oracles) = self.oracles.take() {
+            self.answers = oracles.finish()?;
+        }
+        Ok(self)
+    }
+
     /// Compares ours, iced's and the kernel's decoder on each window.
     ///
     /// # Errors
@@ -36,6 +59,9 @@ impl Tally {
         windows: &[Window],
         forms: &mut Forms,
     ) -> Result<()> {
+        if let Some(oracles) = &mut self.oracles {
+            oracles.take(windows)?;
+        }
         let lengths = decoder.lengths(windows)?;
         for (window, kernel) in windows.iter().zip(lengths) {
             self.inputs += 1;
@@ -68,8 +94,9 @@ impl Tally {
 
     /// Returns what is not explained, shortened, if something is.
     pub(crate) fn unexplained(&self) -> Option<String> {
-        let shown = self.unexplained.iter().take(SHOWN).cloned();
-        let count = self.unexplained.len();
+        let others = self.answers.shown.iter().map(Answers::line);
+        let shown = self.unexplained.iter().cloned().chain(others).take(SHOWN);
+        let count = self.unexplained.len() as u64 + self.answers.unexplained;
         (count != 0).then(|| {
             let shown: Vec<_> = shown.collect();
             format!("{count} unexplained: {}", shown.join("; "))
@@ -78,7 +105,7 @@ impl Tally {
 
     /// Returns the status to end with.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(u8::from(!self.unexplained.is_empty()))
+        ExitCode::from(u8::from(self.unexplained().is_some()))
     }
 }
 
@@ -86,13 +113,21 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:>12} inputs", self.inputs)?;
         writeln!(f, "{:>12} instructions", self.instructions)?;
+        let answers = &self.answers;
+        if answers.inputs != 0 {
+            let decoders = answers.decoders.join(", ");
+            writeln!(f, "{:>12} of them for {decoders} too", answers.inputs)?;
+        }
         for (reason, count) in &self.explained {
             writeln!(f, "{count:>12} {reason}")?;
         }
-        write!(f, "{:>12} unexplained", self.unexplained.len())?;
-        self.unexplained
-            .iter()
-            .take(SHOWN)
-            .try_for_each(|why| write!(f, "\n{why}"))
+        for (reason, count) in &answers.explained {
+            writeln!(f, "{count:>12} {reason}")?;
+        }
+        let unexplained = self.unexplained.len() as u64 + answers.unexplained;
+        write!(f, "{unexplained:>12} unexplained")?;
+        let others = answers.shown.iter().map(Answers::line);
+        let shown = self.unexplained.iter().take(SHOWN).cloned();
+        shown.chain(others).try_for_each(|why| write!(f, "\n{why}"))
     }
 }
