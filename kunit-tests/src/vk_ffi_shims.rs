@@ -33,9 +33,9 @@ mod suite {
             .into_iter()
             .all(|it| Feature::from_name(it.name().as_bytes()) == Some(it)));
         assert_eq!(Feature::from_name(b"sysctl\n"), None);
-        let mut seen = 0_u32;
+        let mut seen = 0_u128;
         for hook in Feature::ALL.into_iter().flat_map(Feature::hooks) {
-            let bit = 1_u32.wrapping_shl(hook.0);
+            let bit = 1_u128.wrapping_shl(hook.0);
             assert_eq!(seen & bit, 0);
             seen |= bit;
         }

@@ -3,7 +3,6 @@
 use crate::{Key, Own, Setting};
 use vk_overcommit::{Mode, Policy};
 use vk_sysctl::{Value, Values};
-use vk_thp::Enabled;
 
 /// An immutable snapshot that readers follow; made anew for all descendants when an ancestor
 /// changes, so that no reader climbs.
@@ -12,7 +11,7 @@ use vk_thp::Enabled;
 /// container with a commit policy.
 #[derive(Clone, Debug)]
 pub struct Effective<Id, Books> {
-    thp_enabled: Option<Enabled>,
+    thp: vk_thp::Values,
     sysctl: Values,
     /// That of `sysctl`, which is asked on each charge.
     overcommit_mode: Option<Mode>,
@@ -40,7 +39,7 @@ impl<Id: Copy, Books> Effective<Id, Books> {
     /// Everything is the host's.
     pub const fn host() -> Self {
         Self {
-            thp_enabled: None,
+            thp: vk_thp::Values::new(),
             sysctl: Values::new(),
             overcommit_mode: None,
             writable: [false; Key::COUNT],
@@ -56,7 +55,8 @@ impl<Id: Copy, Books> Effective<Id, Books> {
     /// the last word, in whatever order values and bounds were set.
     pub fn inherit(&mut self, id: Id, own: &Own, books: impl FnOnce() -> Books) {
         self.bind(id, own);
-        let before = self.sysctl;
+        let (thp, before) = (self.thp, self.sysctl);
+        self.thp = thp.merge(*own.thp());
         self.sysctl = self.sysctl.merge(*own.sysctl());
         self.overcommit_mode = match self.sysctl.get(vk_sysctl::Key::OvercommitMemory) {
             Some(Value::Int(mode)) => Mode::from_raw(mode),
@@ -64,7 +64,7 @@ impl<Id: Copy, Books> Effective<Id, Books> {
         };
         for key in Key::ALL {
             let is_new = match key {
-                Key::ThpEnabled => self.thp_enabled.is_none() && own.get(key).is_some(),
+                Key::Thp(key) => thp.get(key).is_none() && self.thp.get(key).is_some(),
                 Key::Sysctl(key) => before.get(key).is_none() && self.sysctl.get(key).is_some(),
             };
             if !is_new {
@@ -78,7 +78,6 @@ impl<Id: Copy, Books> Effective<Id, Books> {
                 *writable = own.rule(key).is_writable;
             }
         }
-        self.thp_enabled = self.thp_enabled.or(own.thp_enabled());
         if self.books.is_none() && own.has_overcommit() {
             self.books = Some((id, books()));
         }
@@ -86,7 +85,7 @@ impl<Id: Copy, Books> Effective<Id, Books> {
 
     /// Tells whether everything is the host's.
     pub fn is_host(&self) -> bool {
-        self.thp_enabled.is_none() && self.sysctl.is_empty() && self.books.is_none()
+        self.thp.is_empty() && self.sysctl.is_empty() && self.books.is_none()
     }
 
     /// Brings what was decided below into the bounds of the namespace `id` around it.
@@ -119,7 +118,7 @@ impl<Id: Copy, Books> Effective<Id, Books> {
     /// Returns the value of `key`, `None` for the host's.
     pub fn get(&self, key: Key) -> Option<Setting> {
         match key {
-            Key::ThpEnabled => self.thp_enabled.map(Setting::Thp),
+            Key::Thp(key) => self.thp.get(key).map(Setting::Thp),
             Key::Sysctl(key) => self.sysctl.get(key).map(Setting::Sysctl),
         }
     }
@@ -132,8 +131,8 @@ impl<Id: Copy, Books> Effective<Id, Books> {
 
     /// Returns the policy of huge pages.
     #[inline]
-    pub fn thp_enabled(&self) -> Option<Enabled> {
-        self.thp_enabled
+    pub fn thp(&self) -> &vk_thp::Values {
+        &self.thp
     }
 
     /// Tells whether the container may write `key`.

@@ -3,13 +3,12 @@
 use crate::What;
 use core::fmt;
 use vk_sysctl::{CType, Value};
-use vk_thp::Enabled;
 
 /// What a container can have of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
-    /// `thp_enabled`: /sys/kernel/mm/transparent_hugepage/enabled.
-    ThpEnabled,
+    /// Of transparent huge pages.
+    Thp(vk_thp::Key),
     /// A kernel parameter.
     Sysctl(vk_sysctl::Key),
 }
@@ -17,8 +16,8 @@ pub enum Key {
 /// The value of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// Of `thp_enabled`.
-    Thp(Enabled),
+    /// Of transparent huge pages.
+    Thp(vk_thp::Value),
     /// Of a kernel parameter.
     Sysctl(Value),
 }
@@ -38,8 +37,12 @@ pub enum Field {
 
 impl Key {
     /// Every key, in the order in which they are shown.
-    pub const ALL: [Self; 4] = [
-        Self::ThpEnabled,
+    pub const ALL: [Self; 8] = [
+        Self::Thp(vk_thp::Key::Enabled),
+        Self::Thp(vk_thp::Key::Defrag),
+        Self::Thp(vk_thp::Key::ShmemEnabled),
+        Self::Thp(vk_thp::Key::UseZeroPage),
+        Self::Thp(vk_thp::Key::Khugepaged),
         Self::Sysctl(vk_sysctl::Key::OvercommitMemory),
         Self::Sysctl(vk_sysctl::Key::OvercommitRatio),
         Self::Sysctl(vk_sysctl::Key::OvercommitKbytes),
@@ -51,7 +54,7 @@ impl Key {
     /// Returns its name.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::ThpEnabled => "thp_enabled",
+            Self::Thp(key) => key.name(),
             Self::Sysctl(key) => key.name(),
         }
     }
@@ -83,9 +86,7 @@ impl Key {
     /// Why it is not one.
     pub fn parse(self, text: &[u8]) -> Result<Setting, What> {
         match self {
-            Self::ThpEnabled => Enabled::from_sysfs(text)
-                .map(Setting::Thp)
-                .map_err(What::ThpWord),
+            Self::Thp(key) => key.parse(text).map(Setting::Thp).map_err(What::ThpWord),
             Self::Sysctl(key) => key
                 .parse(text)
                 .map(Setting::Sysctl)
@@ -106,7 +107,7 @@ impl Key {
     /// Returns the C type of a kernel parameter.
     pub fn ctype(self) -> Option<CType> {
         match self {
-            Self::ThpEnabled => None,
+            Self::Thp(_) => None,
             Self::Sysctl(key) => Some(key.entry().ctype),
         }
     }
@@ -133,7 +134,7 @@ impl fmt::Display for Key {
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Thp(enabled) => enabled.fmt(f),
+            Self::Thp(value) => value.fmt(f),
             Self::Sysctl(value) => value.fmt(f),
         }
     }

@@ -3,7 +3,7 @@
 use crate::{Key, Setting, Shown};
 use core::fmt;
 use vk_sysctl::Values;
-use vk_thp::Enabled;
+use vk_thp::{Enabled, ShmemEnabled, Switch};
 
 /// Who may write a key, and within which bounds.
 ///
@@ -24,7 +24,7 @@ pub struct Rule {
 /// The values and rules that were set for one container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Own {
-    thp_enabled: Option<Enabled>,
+    thp: vk_thp::Values,
     sysctl: Values,
     rules: [Rule; Key::COUNT],
 }
@@ -75,7 +75,7 @@ impl Own {
     /// Nothing set.
     pub const fn new() -> Self {
         Self {
-            thp_enabled: None,
+            thp: vk_thp::Values::new(),
             sysctl: Values::new(),
             rules: [Rule {
                 is_writable: false,
@@ -88,7 +88,7 @@ impl Own {
     /// Returns the value of `key`, if it is set.
     pub fn get(&self, key: Key) -> Option<Setting> {
         match key {
-            Key::ThpEnabled => self.thp_enabled.map(Setting::Thp),
+            Key::Thp(key) => self.thp.get(key).map(Setting::Thp),
             Key::Sysctl(key) => self.sysctl.get(key).map(Setting::Sysctl),
         }
     }
@@ -96,8 +96,8 @@ impl Own {
     /// Sets `key`. Returns false, and changes nothing, if the value is not the key's.
     pub fn set(&mut self, key: Key, setting: Setting) -> bool {
         match (key, setting) {
-            (Key::ThpEnabled, Setting::Thp(enabled)) => {
-                self.thp_enabled = Some(enabled);
+            (Key::Thp(key), Setting::Thp(value)) if key == value.key() => {
+                self.thp.set(value);
                 true
             }
             (Key::Sysctl(key), Setting::Sysctl(value)) => self.sysctl.set(key, value),
@@ -108,7 +108,7 @@ impl Own {
     /// Takes `key` away, its rule too.
     pub fn unset(&mut self, key: Key) {
         match key {
-            Key::ThpEnabled => self.thp_enabled = None,
+            Key::Thp(key) => self.thp.unset(key),
             Key::Sysctl(key) => self.sysctl.unset(key),
         }
         for key in Key::ALL {
@@ -126,8 +126,8 @@ impl Own {
     }
 
     /// Returns the policy of huge pages.
-    pub fn thp_enabled(&self) -> Option<Enabled> {
-        self.thp_enabled
+    pub fn thp(&self) -> &vk_thp::Values {
+        &self.thp
     }
 
     /// Returns the rule of `key`.
@@ -154,6 +154,17 @@ impl Own {
 
     /// Tells whether the container may get more huge pages than a host that says never.
     pub fn needs_gate(&self) -> bool {
-        matches!(self.thp_enabled, Some(Enabled::Always | Enabled::Madvise))
+        let anonymous = matches!(self.thp.enabled, Some(Enabled::Always | Enabled::Madvise));
+        // khugepaged runs while the gate is open, and collapses shared memory too.
+        let shared = !matches!(
+            self.thp.shmem_enabled,
+            None | Some(ShmemEnabled::Never | ShmemEnabled::Deny)
+        );
+        anonymous || shared
+    }
+
+    /// Tells whether the container may have the huge zero page while the host has none.
+    pub fn needs_zero_page(&self) -> bool {
+        self.thp.use_zero_page == Some(Switch::On)
     }
 }

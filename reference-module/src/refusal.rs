@@ -22,7 +22,7 @@ pub struct Refusal<'a> {
 pub enum What {
     /// A sentence that needs no more.
     Plain(&'static str),
-    /// Not a word of `thp_enabled`.
+    /// Not a value of a key of huge pages.
     ThpWord(vk_thp::ParseError),
     /// Not a number of a kernel parameter.
     SysctlText(vk_sysctl::ParseError),

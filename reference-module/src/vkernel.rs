@@ -21,6 +21,8 @@ mod charge;
 mod container;
 #[path = "vkernel/control.rs"]
 mod control;
+#[path = "vkernel/defrag.rs"]
+mod defrag;
 #[path = "vkernel/descent.rs"]
 mod descent;
 #[path = "vkernel/device.rs"]
@@ -47,10 +49,16 @@ mod parameter;
 mod registry;
 #[path = "vkernel/reply.rs"]
 mod reply;
+#[path = "vkernel/shmem.rs"]
+mod shmem;
 #[path = "vkernel/show.rs"]
 mod show;
 #[path = "vkernel/stat.rs"]
 mod stat;
+#[path = "vkernel/sysfs.rs"]
+mod sysfs;
+#[path = "vkernel/zero_page.rs"]
+mod zero_page;
 
 module! {
     type: VKernel,

@@ -5,6 +5,7 @@ use vk_reference_module::{Effective, Field, Key, Own, Setting, Source};
 use vk_sysctl::{Key as Sysctl, Value};
 use vk_thp::Enabled;
 
+const THP: Key = Key::Thp(vk_thp::Key::Enabled);
 const MEMORY: Key = Key::Sysctl(Sysctl::OvercommitMemory);
 const RATIO: Key = Key::Sysctl(Sysctl::OvercommitRatio);
 const KBYTES: Key = Key::Sysctl(Sysctl::OvercommitKbytes);
@@ -46,11 +47,11 @@ fn nothing_set_is_the_hosts() {
 
 #[test]
 fn the_nearest_value_wins_key_by_key() {
-    let inner = own(&[(Key::ThpEnabled, b"never")]);
-    let outer = own(&[(Key::ThpEnabled, b"always"), (MEMORY, b"2")]);
+    let inner = own(&[(THP, b"never")]);
+    let outer = own(&[(THP, b"always"), (MEMORY, b"2")]);
     let effective = chain(&[inner, outer]);
-    assert_eq!(effective.thp_enabled(), Some(Enabled::Never));
-    assert_eq!(effective.source(Key::ThpEnabled), Source::Namespace(0));
+    assert_eq!(effective.thp().enabled, Some(Enabled::Never));
+    assert_eq!(effective.source(THP), Source::Namespace(0));
     assert_eq!(
         effective.sysctl(Sysctl::OvercommitMemory),
         Some(Value::Int(2))
@@ -63,7 +64,7 @@ fn the_nearest_value_wins_key_by_key() {
 #[test]
 fn the_account_is_of_the_nearest_with_a_commit_policy() {
     let effective = chain(&[
-        own(&[(Key::ThpEnabled, b"never")]),
+        own(&[(THP, b"never")]),
         own(&[(RATIO, b"80")]),
         own(&[(MEMORY, b"2")]),
     ]);
@@ -86,12 +87,12 @@ fn ratio_and_kbytes_stay_one_setting() {
 #[test]
 fn only_the_rule_of_the_value_that_counts_makes_it_writable() {
     let mut inner = own(&[(MEMORY, b"1")]);
-    let mut outer = own(&[(MEMORY, b"2"), (Key::ThpEnabled, b"never")]);
+    let mut outer = own(&[(MEMORY, b"2"), (THP, b"never")]);
     outer.rule_mut(MEMORY).expect("a key").is_writable = true;
-    outer.rule_mut(Key::ThpEnabled).expect("a key").is_writable = true;
+    outer.rule_mut(THP).expect("a key").is_writable = true;
     let effective = chain(&[inner, outer]);
     assert!(!effective.is_writable(MEMORY));
-    assert!(effective.is_writable(Key::ThpEnabled));
+    assert!(effective.is_writable(THP));
     inner.rule_mut(MEMORY).expect("a key").is_writable = true;
     assert!(chain(&[inner, outer]).is_writable(MEMORY));
 }
@@ -198,7 +199,7 @@ fn unset_takes_the_rule_away_too() {
 
 #[test]
 fn only_more_than_never_needs_the_gate() {
-    let needs = |text: &[u8]| own(&[(Key::ThpEnabled, text)]).needs_gate();
+    let needs = |text: &[u8]| own(&[(THP, text)]).needs_gate();
     assert_eq!(
         [&b"always"[..], b"madvise", b"never"].map(needs),
         [true, true, false]
@@ -208,10 +209,7 @@ fn only_more_than_never_needs_the_gate() {
 
 #[test]
 fn keys_and_their_rules_have_names() {
-    assert_eq!(
-        Key::from_name(b"thp_enabled"),
-        Some((Key::ThpEnabled, Field::Value))
-    );
+    assert_eq!(Key::from_name(b"thp_enabled"), Some((THP, Field::Value)));
     assert_eq!(
         Key::from_name(b"vm.overcommit_ratio.max"),
         Some((RATIO, Field::Max))
@@ -226,10 +224,9 @@ fn keys_and_their_rules_have_names() {
 #[test]
 fn one_value_anywhere_is_not_the_hosts() {
     for key in Key::ALL {
-        let text: &[u8] = if key == Key::ThpEnabled {
-            b"never"
-        } else {
-            b"0"
+        let text: &[u8] = match key {
+            Key::Thp(vk_thp::Key::UseZeroPage | vk_thp::Key::Khugepaged) | Key::Sysctl(_) => b"0",
+            Key::Thp(_) => b"never",
         };
         let set = own(&[(key, text)]);
         assert!(!chain(&[set, Own::new()]).is_host());

@@ -3,7 +3,7 @@
 use vk_reference_module::{
     Comm, Cursor, Event, Key, Ring, Rule, Setting, Target, Told, Why, Writer,
 };
-use vk_thp::Enabled;
+use vk_thp::{Enabled, Value};
 
 fn gone(ns: u64) -> Event {
     Event::Gone {
@@ -120,12 +120,12 @@ fn every_event_has_its_line() {
         min: None,
         max: None,
     };
-    let key = Key::ThpEnabled;
+    let key = Key::Thp(vk_thp::Key::Enabled);
     let set = |value, by| Event::Set {
         target: Target::Default,
         key,
         value,
-        was: Some(Setting::Thp(Enabled::Never)),
+        was: Some(Setting::Thp(Value::Enabled(Enabled::Never))),
         rule,
         by,
     };
@@ -153,7 +153,7 @@ fn every_event_has_its_line() {
             "born ns:6 parent=ns:5 level=2 pid=813 policy=none comm=",
         ),
         (
-            set(Some(Setting::Thp(Enabled::Always)), Writer::Outside(7)),
+            set(Some(Setting::Thp(Value::Enabled(Enabled::Always))), Writer::Outside(7)),
             "set default key=thp_enabled value=always was=never inside=rw min=- max=- pid=7 from=outside",
         ),
         (

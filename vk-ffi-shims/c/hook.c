@@ -23,6 +23,9 @@ static const char *const vk_feature_names[VK_FEATURES] = {
 	[VK_FEATURE_SYSCTL] = "sysctl",
 	[VK_FEATURE_OVERCOMMIT] = "overcommit",
 	[VK_FEATURE_THP] = "thp",
+	[VK_FEATURE_THP_DEFRAG] = "thp-defrag",
+	[VK_FEATURE_THP_SHMEM] = "thp-shmem",
+	[VK_FEATURE_THP_ZERO_PAGE] = "thp-zero-page",
 };
 
 void vk_hook_lead(unsigned int id, unsigned long to)

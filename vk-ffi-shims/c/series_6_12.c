@@ -10,6 +10,7 @@
 #include <linux/mman.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched.h>
+#include <linux/shmem_fs.h>
 #include "vk_series.h"
 #define VK_HOOK_STUB(name) NULL
 #define VK_HANDLERS_OPTIONAL
@@ -43,6 +44,13 @@ struct vk_symbol vk_symbols[] = {
 	{ "min_free_kbytes", .feature = VK_FEATURE_THP },
 	{ "setup_per_zone_wmarks", .feature = VK_FEATURE_THP },
 	{ "__thp_vma_allowable_orders", .feature = VK_FEATURE_THP },
+	{ "vma_is_anon_shmem", .feature = VK_FEATURE_THP_SHMEM },
+	{ "huge_shmem_orders_always", .feature = VK_FEATURE_THP_SHMEM },
+	{ "huge_shmem_orders_inherit", .feature = VK_FEATURE_THP_SHMEM },
+	{ "huge_shmem_orders_within_size", .feature = VK_FEATURE_THP_SHMEM },
+	{ "huge_shmem_orders_madvise", .feature = VK_FEATURE_THP_SHMEM },
+	{ "shmem_huge", .feature = VK_FEATURE_THP_SHMEM },
+	{ "shm_mnt", .feature = VK_FEATURE_THP_SHMEM },
 	/* What tells this kernel from another: c/build.c. */
 	{ "__start_notes", .feature = VK_FEATURES },
 	{ "__stop_notes", .feature = VK_FEATURES },
@@ -60,6 +68,8 @@ const char *const vk_structs[] = {
 	"struct file", "struct thpsize", "struct kobj_attribute", "struct attribute",
 	"struct ctl_table", "struct callback_head", "struct css_set", "struct cgroup_subsys_state",
 	"struct cgroup", "struct kernfs_node", "struct folio", "struct tracepoint",
+	"struct inode", "struct super_block", "struct vfsmount", "struct shmem_sb_info",
+	"struct vm_fault",
 	NULL
 };
 
@@ -103,6 +113,13 @@ static unsigned long vk_find_thp_allowable_orders(void)
 	struct vk_symbol *s = vk_symbol("__thp_vma_allowable_orders");
 
 	return s ? s->address : 0;
+}
+
+/* ---- What a program said of its memory ---- */
+
+unsigned int vk_mm_thp_disable(const struct mm_struct *mm)
+{
+	return test_bit(MMF_DISABLE_THP, &mm->flags);
 }
 
 /* What methods of many files are called with. */
@@ -150,6 +167,34 @@ VK_HOOK_FOUND(thp_enabled_store, enabled_store, vk_find_thp_enabled_store, SHADO
 	      VK_SYSFS_STORE);
 VK_HOOK_STATIC(anon_enabled_show, SHADOW(CURRENT), VK_SYSFS_SHOW);
 VK_HOOK_STATIC(anon_enabled_store, SHADOW(CURRENT), VK_SYSFS_STORE);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_THP_DEFRAG
+
+VK_HOOK(vma_thp_gfp_mask, REPLACE(VMA_OR_CURRENT), gfp_t, struct vm_area_struct *);
+VK_HOOK_FOUND(thp_defrag_show, defrag_show, vk_find_thp_defrag_show, REPLACE(CURRENT),
+	      VK_SYSFS_SHOW);
+VK_HOOK_FOUND(thp_defrag_store, defrag_store, vk_find_thp_defrag_store, REPLACE(CURRENT),
+	      VK_SYSFS_STORE);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_THP_SHMEM
+
+VK_HOOK(shmem_allowable_huge_orders, REPLACE(SECOND_VMA_OR_CURRENT), unsigned long,
+	struct inode *, struct vm_area_struct *, pgoff_t, loff_t, bool);
+VK_HOOK(shmem_get_unmapped_area, REPLACE(CURRENT), unsigned long,
+	struct file *, unsigned long, unsigned long, unsigned long, unsigned long);
+VK_HOOK_STATIC(shmem_enabled_show, REPLACE(CURRENT), VK_SYSFS_SHOW);
+VK_HOOK_STATIC(shmem_enabled_store, REPLACE(CURRENT), VK_SYSFS_STORE);
+VK_HOOK_STATIC(thpsize_shmem_enabled_show, REPLACE(CURRENT), VK_SYSFS_SHOW);
+VK_HOOK_STATIC(thpsize_shmem_enabled_store, REPLACE(CURRENT), VK_SYSFS_STORE);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_THP_ZERO_PAGE
+
+VK_HOOK(do_huge_pmd_anonymous_page, SHADOW(FAULT), vm_fault_t, struct vm_fault *);
+VK_HOOK_STATIC(use_zero_page_show, SHADOW(CURRENT), VK_SYSFS_SHOW);
+VK_HOOK_STATIC(use_zero_page_store, SHADOW(CURRENT), VK_SYSFS_STORE);
 
 /* ---- Transparent huge pages: flags where later series have an enum ---- */
 
@@ -201,6 +246,8 @@ void vk_series_bind(void)
 
 	vk_overcommit_bind();
 	vk_thp_bind();
+	vk_shmem_bind();
+	vk_zero_page_bind();
 	vk_each_hook(h, id)
 		if (h != &vk_hook_thp_allowable_orders)
 			vk_original_bind(h);

@@ -9,6 +9,7 @@
 #include <linux/mman.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched.h>
+#include <linux/shmem_fs.h>
 #include "vk_series.h"
 #define VK_HANDLERS_OPTIONAL
 #include "vk_hooks.h"
@@ -64,6 +65,13 @@ struct vk_symbol vk_symbols[] = {
 	{ "core_kernel_text", .feature = VK_FEATURES },
 	{ "kallsyms_lookup_size_offset", .feature = VK_FEATURES },
 	{ "ftrace_find_rec_direct", .feature = VK_FEATURES },
+	{ "vma_is_anon_shmem", .feature = VK_FEATURE_THP_SHMEM },
+	{ "huge_shmem_orders_always", .feature = VK_FEATURE_THP_SHMEM },
+	{ "huge_shmem_orders_inherit", .feature = VK_FEATURE_THP_SHMEM },
+	{ "huge_shmem_orders_within_size", .feature = VK_FEATURE_THP_SHMEM },
+	{ "huge_shmem_orders_madvise", .feature = VK_FEATURE_THP_SHMEM },
+	{ "shmem_huge", .feature = VK_FEATURE_THP_SHMEM },
+	{ "shm_mnt", .feature = VK_FEATURE_THP_SHMEM },
 	/* What tells this kernel from another: c/build.c. */
 	{ "__start_notes", .feature = VK_FEATURES },
 	{ "__stop_notes", .feature = VK_FEATURES },
@@ -81,6 +89,8 @@ const char *const vk_structs[] = {
 	"struct file", "struct thpsize", "struct kobj_attribute", "struct attribute",
 	"struct ctl_table", "struct callback_head", "struct css_set", "struct cgroup_subsys_state",
 	"struct cgroup", "struct kernfs_node", "struct folio", "struct obj_cgroup", "struct tracepoint",
+	"struct inode", "struct super_block", "struct vfsmount", "struct shmem_sb_info",
+	"struct vm_fault",
 	NULL
 };
 
@@ -93,6 +103,8 @@ void vk_series_bind(void)
 	VK_BIND_CALL(vk_ftrace_direct, "ftrace_find_rec_direct");
 	vk_overcommit_bind();
 	vk_thp_bind();
+	vk_shmem_bind();
+	vk_zero_page_bind();
 }
 
 /* ---- Sites: ftrace writes a direct jump ---- */
@@ -127,6 +139,15 @@ int vk_site_restore(struct vk_hook *h)
 unsigned long long vk_ns_id(const void *ns)
 {
 	return ((const struct pid_namespace *)ns)->ns.ns_id;
+}
+
+/* ---- What a program said of its memory ---- */
+
+unsigned int vk_mm_thp_disable(const struct mm_struct *mm)
+{
+	if (mm_flags_test(MMF_DISABLE_THP_COMPLETELY, mm))
+		return 1;
+	return mm_flags_test(MMF_DISABLE_THP_EXCEPT_ADVISED, mm) ? 3 : 0;
 }
 
 /* What methods of many files are called with. */
@@ -170,3 +191,31 @@ VK_HOOK_FOUND(thp_enabled_store, enabled_store, vk_find_thp_enabled_store, SHADO
 	      VK_SYSFS_STORE);
 VK_HOOK_STATIC(anon_enabled_show, SHADOW(CURRENT), VK_SYSFS_SHOW);
 VK_HOOK_STATIC(anon_enabled_store, SHADOW(CURRENT), VK_SYSFS_STORE);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_THP_DEFRAG
+
+VK_HOOK(vma_thp_gfp_mask, REPLACE(VMA_OR_CURRENT), gfp_t, struct vm_area_struct *);
+VK_HOOK_FOUND(thp_defrag_show, defrag_show, vk_find_thp_defrag_show, REPLACE(CURRENT),
+	      VK_SYSFS_SHOW);
+VK_HOOK_FOUND(thp_defrag_store, defrag_store, vk_find_thp_defrag_store, REPLACE(CURRENT),
+	      VK_SYSFS_STORE);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_THP_SHMEM
+
+VK_HOOK(shmem_allowable_huge_orders, REPLACE(SECOND_VMA_OR_CURRENT), unsigned long,
+	struct inode *, struct vm_area_struct *, pgoff_t, loff_t, bool);
+VK_HOOK(shmem_get_unmapped_area, REPLACE(CURRENT), unsigned long,
+	struct file *, unsigned long, unsigned long, unsigned long, unsigned long);
+VK_HOOK_STATIC(shmem_enabled_show, REPLACE(CURRENT), VK_SYSFS_SHOW);
+VK_HOOK_STATIC(shmem_enabled_store, REPLACE(CURRENT), VK_SYSFS_STORE);
+VK_HOOK_STATIC(thpsize_shmem_enabled_show, REPLACE(CURRENT), VK_SYSFS_SHOW);
+VK_HOOK_STATIC(thpsize_shmem_enabled_store, REPLACE(CURRENT), VK_SYSFS_STORE);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_THP_ZERO_PAGE
+
+VK_HOOK(do_huge_pmd_anonymous_page, SHADOW(FAULT), vm_fault_t, struct vm_fault *);
+VK_HOOK_STATIC(use_zero_page_show, SHADOW(CURRENT), VK_SYSFS_SHOW);
+VK_HOOK_STATIC(use_zero_page_store, SHADOW(CURRENT), VK_SYSFS_STORE);

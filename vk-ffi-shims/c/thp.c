@@ -35,6 +35,16 @@ notrace bool vk_vma_is_anonymous(const void *vma)
 	return vma_is_anonymous((struct vm_area_struct *)vma);
 }
 
+unsigned long vk_vma_flags(const void *vma)
+{
+	return ((const struct vm_area_struct *)vma)->vm_flags;
+}
+
+unsigned int vk_vma_thp_disable(const void *vma)
+{
+	return vk_mm_thp_disable(((const struct vm_area_struct *)vma)->vm_mm);
+}
+
 bool vk_vma_is_shmem(const void *p)
 {
 	const struct vm_area_struct *vma = p;
@@ -120,6 +130,11 @@ static void vk_host_vm_flags_update(void)
 	else if (vk_thp_host_allows(VM_HUGEPAGE))
 		vm_flags = VM_HUGEPAGE;
 	WRITE_ONCE(vk_host_vm_flags, vm_flags);
+}
+
+bool vk_thp_unsupported(void)
+{
+	return VK_READ(vk_thp_flags) & (1UL << TRANSPARENT_HUGEPAGE_UNSUPPORTED);
 }
 
 unsigned int vk_thp_host_enabled(void)
@@ -283,18 +298,10 @@ int vk_thp_gate_close(void)
 	spin_unlock(vk_orders_lock);
 
 	synchronize_rcu_tasks();
-	__static_call_update(&STATIC_CALL_KEY(vk_host_thp_allowable_orders),
-			     STATIC_CALL_TRAMP_ADDR(vk_host_thp_allowable_orders),
-			     static_call_query(vk_original_thp_allowable_orders));
-	__static_call_update(&STATIC_CALL_KEY(vk_host_anon_enabled_show),
-			     STATIC_CALL_TRAMP_ADDR(vk_host_anon_enabled_show),
-			     static_call_query(vk_original_anon_enabled_show));
-	__static_call_update(&STATIC_CALL_KEY(vk_host_anon_enabled_store),
-			     STATIC_CALL_TRAMP_ADDR(vk_host_anon_enabled_store),
-			     static_call_query(vk_original_anon_enabled_store));
-	__static_call_update(&STATIC_CALL_KEY(vk_host_thp_enabled_store),
-			     STATIC_CALL_TRAMP_ADDR(vk_host_thp_enabled_store),
-			     static_call_query(vk_original_thp_enabled_store));
+	VK_HOST_TO_ORIGINAL(thp_allowable_orders);
+	VK_HOST_TO_ORIGINAL(anon_enabled_show);
+	VK_HOST_TO_ORIGINAL(anon_enabled_store);
+	VK_HOST_TO_ORIGINAL(thp_enabled_store);
 
 	err = static_call(vk_start_stop_khugepaged)();
 	if (READ_ONCE(*vk_min_free_kbytes) == vk_min_free_raised &&
@@ -305,29 +312,79 @@ int vk_thp_gate_close(void)
 	return err;
 }
 
+/* ---- How hard an allocation tries: vma_thp_gfp_mask() ---- */
+
+unsigned int vk_thp_host_defrag(void)
+{
+	static const unsigned int flags[] = {
+		TRANSPARENT_HUGEPAGE_DEFRAG_DIRECT_FLAG,
+		TRANSPARENT_HUGEPAGE_DEFRAG_KSWAPD_FLAG,
+		TRANSPARENT_HUGEPAGE_DEFRAG_KSWAPD_OR_MADV_FLAG,
+		TRANSPARENT_HUGEPAGE_DEFRAG_REQ_MADV_FLAG,
+	};
+	unsigned int mode;
+
+	for (mode = 0; vk_thp_flags && mode < ARRAY_SIZE(flags); mode++)
+		if (vk_thp_global(flags[mode]))
+			return mode;
+	return ARRAY_SIZE(flags);
+}
+
+static_assert((GFP_TRANSHUGE & ~GFP_TRANSHUGE_LIGHT) == __GFP_DIRECT_RECLAIM);
+static_assert(!(GFP_TRANSHUGE_LIGHT & (__GFP_RECLAIM | __GFP_NORETRY)));
+
+void vk_thp_gfp_bits(unsigned int *transhuge_light, unsigned int *direct_reclaim,
+		     unsigned int *kswapd_reclaim, unsigned int *noretry)
+{
+	*transhuge_light = (__force unsigned int)GFP_TRANSHUGE_LIGHT;
+	*direct_reclaim = (__force unsigned int)__GFP_DIRECT_RECLAIM;
+	*kswapd_reclaim = (__force unsigned int)__GFP_KSWAPD_RECLAIM;
+	*noretry = (__force unsigned int)__GFP_NORETRY;
+}
+
 /* ---- Its files ---- */
 
-/* enabled_show and enabled_store are not unique names: taken from the attribute itself. */
-static struct kobj_attribute *vk_thp_enabled_attr(void)
+/* enabled_show, defrag_show and their like are not unique names: taken from the attribute itself. */
+static struct kobj_attribute *vk_thp_attr(const char *name)
 {
 	struct attribute **a;
 
 	for (a = vk_hugepage_attr; a && *a; a++)
-		if (!strcmp((*a)->name, "enabled"))
+		if (!strcmp((*a)->name, name))
 			return container_of(*a, struct kobj_attribute, attr);
 	return NULL;
 }
 
-unsigned long vk_find_thp_enabled_show(void)
+static unsigned long vk_thp_attr_show(const char *name)
 {
-	struct kobj_attribute *attr = vk_thp_enabled_attr();
+	struct kobj_attribute *attr = vk_thp_attr(name);
 
 	return attr ? (unsigned long)attr->show : 0;
 }
 
-unsigned long vk_find_thp_enabled_store(void)
+static unsigned long vk_thp_attr_store(const char *name)
 {
-	struct kobj_attribute *attr = vk_thp_enabled_attr();
+	struct kobj_attribute *attr = vk_thp_attr(name);
 
 	return attr ? (unsigned long)attr->store : 0;
+}
+
+unsigned long vk_find_thp_enabled_show(void)
+{
+	return vk_thp_attr_show("enabled");
+}
+
+unsigned long vk_find_thp_enabled_store(void)
+{
+	return vk_thp_attr_store("enabled");
+}
+
+unsigned long vk_find_thp_defrag_show(void)
+{
+	return vk_thp_attr_show("defrag");
+}
+
+unsigned long vk_find_thp_defrag_store(void)
+{
+	return vk_thp_attr_store("defrag");
 }

@@ -26,10 +26,15 @@ typedef enum tva_type vk_tva_t;
 #endif
 
 struct kobj_attribute;
+struct file;
 struct kobject;
+struct mm_struct;
 struct rcu_head;
 struct task_struct;
 struct vm_area_struct;
+
+/* What prctl(PR_SET_THP_DISABLE) left in an mm: 0 nothing, 1 none, 3 none unless advised. */
+unsigned int vk_mm_thp_disable(const struct mm_struct *mm);
 
 VK_HOOK_DECLARE(wake_up_new_task, void, struct task_struct *task);
 VK_HOOK_DECLARE(thp_allowable_orders, unsigned long, struct vm_area_struct *vma,
@@ -41,15 +46,34 @@ VK_HOOK_DECLARE(anon_enabled_show, long, struct kobject *kobj, struct kobj_attri
 VK_HOOK_DECLARE(anon_enabled_store, long, struct kobject *kobj, struct kobj_attribute *attr,
 		const char *buf, unsigned long count);
 
+VK_HOOK_DECLARE(shmem_get_unmapped_area, unsigned long, struct file *file, unsigned long addr,
+		unsigned long len, unsigned long pgoff, unsigned long flags);
+
+VK_HOOK_DECLARE(do_huge_pmd_anonymous_page, vm_fault_t, struct vm_fault *vmf);
+VK_HOOK_DECLARE(use_zero_page_show, long, struct kobject *kobj, struct kobj_attribute *attr,
+		char *buf);
+VK_HOOK_DECLARE(use_zero_page_store, long, struct kobject *kobj, struct kobj_attribute *attr,
+		const char *buf, unsigned long count);
+
+/* What the host gets is the original again. */
+#define VK_HOST_TO_ORIGINAL(name)					\
+	__static_call_update(&STATIC_CALL_KEY(vk_host_##name),		\
+			     STATIC_CALL_TRAMP_ADDR(vk_host_##name),	\
+			     static_call_query(vk_original_##name))
+
 /* ---- Of the shared files ---- */
 
 /* Called by vk_series_bind(). */
 void vk_overcommit_bind(void);
 void vk_thp_bind(void);
+void vk_shmem_bind(void);
+void vk_zero_page_bind(void);
 
-/* The functions behind transparent_hugepage/enabled, whose names are not unique. */
+/* The functions behind transparent_hugepage/enabled and defrag, whose names are not unique. */
 unsigned long vk_find_thp_enabled_show(void);
 unsigned long vk_find_thp_enabled_store(void);
+unsigned long vk_find_thp_defrag_show(void);
+unsigned long vk_find_thp_defrag_store(void);
 
 /* What the stubs of hooks without an answer of their own call. */
 void vk_before_wake_up_new_task(struct task_struct *task);

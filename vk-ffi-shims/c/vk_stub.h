@@ -40,6 +40,7 @@
 		VK_STUB_OFFSET(vk_kthread, PF_KTHREAD);					\
 		VK_STUB_OFFSET(vk_pid_level, offsetof(struct pid, level));		\
 		VK_STUB_OFFSET(vk_vma_mm, offsetof(struct vm_area_struct, vm_mm));	\
+		VK_STUB_OFFSET(vk_vmf_vma, offsetof(struct vm_fault, vma));		\
 		VK_STUB_OFFSET(vk_pid_tree, offsetof(struct pid, numbers) +		\
 			       sizeof(struct upid) + offsetof(struct upid, ns));	\
 	}
@@ -147,6 +148,32 @@ static_assert(VK_GOLDEN_RATIO == GOLDEN_RATIO_64);
 #define VK_FILTER_VMA(name, ours)					\
 		VK_CURRENT						\
 		"movq vk_vma_mm(%rdi), %r10\n\t"			\
+		"cmpq %r10, vk_task_mm(%rax)\n\t"			\
+		"jne " ours "\n\t"					\
+		VK_FILTER_OWN_MM(name, ours)
+
+/*
+ * Subject: the mm of the VMA in an argument, or current where there is none: write(2), fallocate(2).
+ * Then thread_pid may be NULL: past release_task().
+ */
+#define VK_FILTER_VMA_IN(argument, name, ours)				\
+		VK_CURRENT						\
+		"testq " argument ", " argument "\n\t"			\
+		"jz 3f\n\t"						\
+		"movq vk_vma_mm(" argument "), %r10\n\t"		\
+		"cmpq %r10, vk_task_mm(%rax)\n\t"			\
+		"jne " ours "\n"					\
+		"3:\tcmpq $0, vk_task_pid(%rax)\n\t"			\
+		"je " ours "\n\t"					\
+		VK_FILTER_OWN_MM(name, ours)
+#define VK_FILTER_VMA_OR_CURRENT(name, ours)	VK_FILTER_VMA_IN("%rdi", name, ours)
+#define VK_FILTER_SECOND_VMA_OR_CURRENT(name, ours) VK_FILTER_VMA_IN("%rsi", name, ours)
+
+/* Subject: the mm of the VMA of the fault in the first argument. */
+#define VK_FILTER_FAULT(name, ours)					\
+		VK_CURRENT						\
+		"movq vk_vmf_vma(%rdi), %r10\n\t"			\
+		"movq vk_vma_mm(%r10), %r10\n\t"			\
 		"cmpq %r10, vk_task_mm(%rax)\n\t"			\
 		"jne " ours "\n\t"					\
 		VK_FILTER_OWN_MM(name, ours)

@@ -28,6 +28,11 @@
  *	MM	the first argument is an mm: a policy may be for it
  *	VMA	the same for the mm of a VMA
  *	TASK	the first argument is a task below the initial pid namespace
+ *	FAULT	the first argument is a vm_fault: as VMA for its VMA
+ *	VMA_OR_CURRENT
+ *		as VMA; where it is NULL, as MM with the mm of the running task
+ *	SECOND_VMA_OR_CURRENT
+ *		the same for the second argument
  *
  * What is compared, when
  *	the line with the kernel's header: here, by __builtin_types_compatible_p
@@ -99,6 +104,9 @@ VK_STUB_OFFSETS
 #define __VK_SUBJECT_MM		VK_SUBJECT_MM
 #define __VK_SUBJECT_VMA	VK_SUBJECT_VMA
 #define __VK_SUBJECT_TASK	VK_SUBJECT_TASK
+#define __VK_SUBJECT_FAULT	VK_SUBJECT_FAULT
+#define __VK_SUBJECT_VMA_OR_CURRENT	VK_SUBJECT_VMA_OR_CURRENT
+#define __VK_SUBJECT_SECOND_VMA_OR_CURRENT	VK_SUBJECT_SECOND_VMA_OR_CURRENT
 
 /*
  * The static calls carry the prototype. A handler need not be there in a file that says so, for

@@ -39,6 +39,9 @@ enum vk_subject {
 	VK_SUBJECT_MM = 2,	/* a struct mm_struct */
 	VK_SUBJECT_VMA = 3,	/* the mm of a struct vm_area_struct */
 	VK_SUBJECT_TASK = 4,	/* a struct task_struct */
+	VK_SUBJECT_VMA_OR_CURRENT = 5,		/* the mm of a VMA; the running task without one */
+	VK_SUBJECT_SECOND_VMA_OR_CURRENT = 6,	/* the same for the second argument */
+	VK_SUBJECT_FAULT = 7,	/* the mm of the VMA of a struct vm_fault */
 };
 
 enum vk_feature {
@@ -46,7 +49,10 @@ enum vk_feature {
 	VK_FEATURE_SYSCTL = 1,
 	VK_FEATURE_OVERCOMMIT = 2,
 	VK_FEATURE_THP = 3,
-	VK_FEATURES = 4,
+	VK_FEATURE_THP_DEFRAG = 4,
+	VK_FEATURE_THP_SHMEM = 5,
+	VK_FEATURE_THP_ZERO_PAGE = 6,
+	VK_FEATURES = 7,
 };
 
 /* Where a hook is in its life. */
@@ -307,6 +313,11 @@ enum vk_tva {
 };
 
 bool vk_vma_is_anonymous(const void *vma);
+unsigned long vk_vma_flags(const void *vma);
+/* What prctl(PR_SET_THP_DISABLE) said of its mm: 0 nothing, 1 none, 3 none unless advised. */
+unsigned int vk_vma_thp_disable(const void *vma);
+/* Whether the machine has no huge pages at all. */
+bool vk_thp_unsupported(void);
 bool vk_vma_is_shmem(const void *vma);
 /* Huge PFN mappings, which no policy applies to. */
 bool vk_vma_is_huge_pfn(const void *vma);
@@ -316,6 +327,11 @@ unsigned int vk_pmd_order(void);
 unsigned int vk_thpsize_order(const void *kobj);
 /* The host's `enabled` for anonymous memory of PMD order: 0 always, 1 madvise, 2 never. */
 unsigned int vk_thp_host_enabled(void);
+/* The host's `defrag`, as the number of its word: 0 always, 1 defer, 2 defer+madvise, 3 madvise, 4 never. */
+unsigned int vk_thp_host_defrag(void);
+/* The bits of which vma_thp_gfp_mask() makes its answer. */
+void vk_thp_gfp_bits(unsigned int *transhuge_light, unsigned int *direct_reclaim,
+		     unsigned int *kswapd_reclaim, unsigned int *noretry);
 /*
  * The gate: bit PMD_ORDER of huge_anon_orders_always. Opened last, after every SHADOW hook of
  * the feature is armed and verified; closed first, and the close waits for RCU-tasks.
@@ -324,6 +340,39 @@ unsigned int vk_thp_host_enabled(void);
 int vk_thp_gate_open(void);
 int vk_thp_gate_close(void);
 bool vk_thp_gate_is_open(void);
+
+/* ---- Huge pages of shared memory --------------------------------------------------- */
+
+/* The host's `shmem_enabled`: the number of SHMEM_HUGE_* in mm/shmem.c. Any context, as the rest. */
+int vk_shmem_host(void);
+/* The masks behind hugepages-<size>kB/shmem_enabled. */
+void vk_shmem_orders(unsigned long *always, unsigned long *inherit, unsigned long *within_size,
+		     unsigned long *madvise);
+/* Of an inode of shmem: whether it is on the kernel's own mount, and what `huge=` its mount has. */
+bool vk_shmem_is_internal(const void *inode);
+unsigned int vk_shmem_mount_huge(const void *inode);
+bool vk_shmem_is_regular(const void *inode);
+unsigned long vk_shmem_size_pages(const void *inode);
+/* Whether the file had no name when it was mapped. */
+bool vk_shmem_vma_is_anon(const void *vma);
+/* As shmem_get_unmapped_area(), aligned for huge pages. Process context, mmap lock held. */
+unsigned long vk_shmem_aligned_area(const void *file, unsigned long addr, unsigned long len,
+				    unsigned long pgoff, unsigned long flags);
+
+/* ---- The huge zero page --------------------------------------------------------------- */
+
+/* The host's own `use_zero_page`. */
+bool vk_zero_page_host(void);
+/* The VMA of a struct vm_fault. */
+const void *vk_fault_vma(const void *fault);
+/* do_huge_pmd_anonymous_page() without the huge zero page. In a page fault; it sleeps. */
+unsigned int vk_zero_page_deny(void *fault);
+/*
+ * Lets containers have the huge zero page whatever the host says: raised last, after the hooks of
+ * the feature are armed and verified; lowered first, and that waits for RCU-tasks. Process context.
+ */
+int vk_zero_page_raise(void);
+void vk_zero_page_lower(void);
 
 /* ---- Text of files ---------------------------------------------------------------- */
 

@@ -11,12 +11,18 @@ pub const VK_SUBJECT_CURRENT: vk_subject = 1;
 pub const VK_SUBJECT_MM: vk_subject = 2;
 pub const VK_SUBJECT_VMA: vk_subject = 3;
 pub const VK_SUBJECT_TASK: vk_subject = 4;
+pub const VK_SUBJECT_VMA_OR_CURRENT: vk_subject = 5;
+pub const VK_SUBJECT_SECOND_VMA_OR_CURRENT: vk_subject = 6;
+pub const VK_SUBJECT_FAULT: vk_subject = 7;
 pub type vk_subject = ::core::ffi::c_uint;
 pub const VK_FEATURE_LIFECYCLE: vk_feature = 0;
 pub const VK_FEATURE_SYSCTL: vk_feature = 1;
 pub const VK_FEATURE_OVERCOMMIT: vk_feature = 2;
 pub const VK_FEATURE_THP: vk_feature = 3;
-pub const VK_FEATURES: vk_feature = 4;
+pub const VK_FEATURE_THP_DEFRAG: vk_feature = 4;
+pub const VK_FEATURE_THP_SHMEM: vk_feature = 5;
+pub const VK_FEATURE_THP_ZERO_PAGE: vk_feature = 6;
+pub const VK_FEATURES: vk_feature = 7;
 pub type vk_feature = ::core::ffi::c_uint;
 pub const VK_STATE_ABSENT: vk_state = 0;
 pub const VK_STATE_PLANNED: vk_state = 1;
@@ -376,6 +382,15 @@ unsafe extern "C" {
     pub fn vk_vma_is_anonymous(vma: *const ::core::ffi::c_void) -> bool;
 }
 unsafe extern "C" {
+    pub fn vk_vma_flags(vma: *const ::core::ffi::c_void) -> ::core::ffi::c_ulong;
+}
+unsafe extern "C" {
+    pub fn vk_vma_thp_disable(vma: *const ::core::ffi::c_void) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_thp_unsupported() -> bool;
+}
+unsafe extern "C" {
     pub fn vk_vma_is_shmem(vma: *const ::core::ffi::c_void) -> bool;
 }
 unsafe extern "C" {
@@ -397,6 +412,17 @@ unsafe extern "C" {
     pub fn vk_thp_host_enabled() -> ::core::ffi::c_uint;
 }
 unsafe extern "C" {
+    pub fn vk_thp_host_defrag() -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_thp_gfp_bits(
+        transhuge_light: *mut ::core::ffi::c_uint,
+        direct_reclaim: *mut ::core::ffi::c_uint,
+        kswapd_reclaim: *mut ::core::ffi::c_uint,
+        noretry: *mut ::core::ffi::c_uint,
+    );
+}
+unsafe extern "C" {
     pub fn vk_thp_gate_open() -> ::core::ffi::c_int;
 }
 unsafe extern "C" {
@@ -404,6 +430,56 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vk_thp_gate_is_open() -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_shmem_host() -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_shmem_orders(
+        always: *mut ::core::ffi::c_ulong,
+        inherit: *mut ::core::ffi::c_ulong,
+        within_size: *mut ::core::ffi::c_ulong,
+        madvise: *mut ::core::ffi::c_ulong,
+    );
+}
+unsafe extern "C" {
+    pub fn vk_shmem_is_internal(inode: *const ::core::ffi::c_void) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_shmem_mount_huge(inode: *const ::core::ffi::c_void) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_shmem_is_regular(inode: *const ::core::ffi::c_void) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_shmem_size_pages(inode: *const ::core::ffi::c_void) -> ::core::ffi::c_ulong;
+}
+unsafe extern "C" {
+    pub fn vk_shmem_vma_is_anon(vma: *const ::core::ffi::c_void) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_shmem_aligned_area(
+        file: *const ::core::ffi::c_void,
+        addr: ::core::ffi::c_ulong,
+        len: ::core::ffi::c_ulong,
+        pgoff: ::core::ffi::c_ulong,
+        flags: ::core::ffi::c_ulong,
+    ) -> ::core::ffi::c_ulong;
+}
+unsafe extern "C" {
+    pub fn vk_zero_page_host() -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_fault_vma(fault: *const ::core::ffi::c_void) -> *const ::core::ffi::c_void;
+}
+unsafe extern "C" {
+    pub fn vk_zero_page_deny(fault: *mut ::core::ffi::c_void) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_zero_page_raise() -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_zero_page_lower();
 }
 unsafe extern "C" {
     pub fn vk_copy_out(

@@ -20,6 +20,12 @@ pub enum Feature {
     Overcommit = bindings::VK_FEATURE_OVERCOMMIT,
     /// Transparent huge pages and their files.
     Thp = bindings::VK_FEATURE_THP,
+    /// How hard their allocation tries.
+    ThpDefrag = bindings::VK_FEATURE_THP_DEFRAG,
+    /// Huge pages of shared memory.
+    ThpShmem = bindings::VK_FEATURE_THP_SHMEM,
+    /// The huge zero page.
+    ThpZeroPage = bindings::VK_FEATURE_THP_ZERO_PAGE,
 }
 
 /// What a caller that is certainly none of ours gets.
@@ -75,7 +81,18 @@ pub struct HookInfo {
 
 impl Feature {
     /// All of them, in the order in which they are armed.
-    pub const ALL: [Self; 4] = [Self::Lifecycle, Self::Sysctl, Self::Overcommit, Self::Thp];
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Lifecycle,
+        Self::Sysctl,
+        Self::Overcommit,
+        Self::Thp,
+        Self::ThpDefrag,
+        Self::ThpShmem,
+        Self::ThpZeroPage,
+    ];
+
+    /// How many there are.
+    pub const COUNT: usize = bindings::VK_FEATURES as usize;
 
     /// Returns its name.
     pub const fn name(self) -> &'static str {
@@ -84,6 +101,9 @@ impl Feature {
             Self::Sysctl => "sysctl",
             Self::Overcommit => "overcommit",
             Self::Thp => "thp",
+            Self::ThpDefrag => "thp-defrag",
+            Self::ThpShmem => "thp-shmem",
+            Self::ThpZeroPage => "thp-zero-page",
         }
     }
 
@@ -97,6 +117,9 @@ impl Feature {
             bindings::VK_FEATURE_SYSCTL => Self::Sysctl,
             bindings::VK_FEATURE_OVERCOMMIT => Self::Overcommit,
             bindings::VK_FEATURE_THP => Self::Thp,
+            bindings::VK_FEATURE_THP_DEFRAG => Self::ThpDefrag,
+            bindings::VK_FEATURE_THP_SHMEM => Self::ThpShmem,
+            bindings::VK_FEATURE_THP_ZERO_PAGE => Self::ThpZeroPage,
             _ => Self::Lifecycle,
         }
     }
@@ -204,7 +227,10 @@ impl Ftrace {
         let subject = match unsafe { bindings::vk_hook_subject(id) } {
             bindings::VK_SUBJECT_CURRENT => SubjectKind::Current,
             bindings::VK_SUBJECT_MM => SubjectKind::Mm,
-            bindings::VK_SUBJECT_VMA => SubjectKind::Vma,
+            bindings::VK_SUBJECT_VMA
+            | bindings::VK_SUBJECT_VMA_OR_CURRENT
+            | bindings::VK_SUBJECT_SECOND_VMA_OR_CURRENT
+            | bindings::VK_SUBJECT_FAULT => SubjectKind::Vma,
             bindings::VK_SUBJECT_TASK => SubjectKind::Task,
             _ => SubjectKind::None,
         };

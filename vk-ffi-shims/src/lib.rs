@@ -28,10 +28,12 @@ mod namespace;
 pub mod overcommit;
 mod passed;
 mod rcu;
+pub mod shmem;
 mod sites;
 mod subject;
 mod text;
 pub mod thp;
+pub mod zero_page;
 
 pub use flight::Flight;
 pub use ftrace::{Feature, Ftrace, HookInfo, StubKind, SubjectKind};

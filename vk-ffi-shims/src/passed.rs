@@ -1,5 +1,7 @@
 //! Types that cross between a kernel function and its handler.
 
+use crate::shmem::{File, Inode};
+use crate::zero_page::Fault;
 use crate::{Mm, Vma};
 use core::ffi::c_void;
 use core::marker::PhantomData;
@@ -144,6 +146,36 @@ impl Opaque<'_> {
     }
 }
 
+macro_rules! pointer {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// # Invariants
+        ///
+        /// The pointer is what the hooked function's caller passed, and holds for `'a`.
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name<'a>(*mut c_void, PhantomData<&'a ()>);
+
+        impl $name<'_> {
+            /// # Safety
+            ///
+            /// `raw` is what the name says, live until the handler returns.
+            #[inline]
+            pub(crate) unsafe fn new(raw: *mut c_void) -> Self {
+                // INVARIANT: The caller promises.
+                Self(raw, PhantomData)
+            }
+
+            #[inline]
+            pub(crate) fn as_ptr(self) -> *mut c_void {
+                self.0
+            }
+        }
+    };
+}
+
+pub(crate) use pointer;
+
 macro_rules! pointers {
     ($($pointer:ty, $from:expr, $into:expr;)*) => {$(
         impl sealed::Sealed for $pointer {}
@@ -199,8 +231,38 @@ unsafe fn vma<'a>(raw: *mut c_void) -> Option<Vma<'a>> {
     unsafe { Vma::from_raw(raw) }
 }
 
+/// # Safety
+///
+/// `raw` is an inode of shmem that the function's caller holds: its functions are given no other.
+#[inline]
+unsafe fn inode<'a>(raw: *mut c_void) -> Inode<'a> {
+    // SAFETY: By the contract of this function.
+    unsafe { Inode::new(raw) }
+}
+
+/// # Safety
+///
+/// `raw` is null or a file of shmem, as [`inode`].
+#[inline]
+unsafe fn file<'a>(raw: *mut c_void) -> File<'a> {
+    // SAFETY: By the contract of this function.
+    unsafe { File::new(raw) }
+}
+
+/// # Safety
+///
+/// `raw` is a `struct vm_fault` that the function's caller holds.
+#[inline]
+unsafe fn fault<'a>(raw: *mut c_void) -> Fault<'a> {
+    // SAFETY: By the contract of this function.
+    unsafe { Fault::new(raw) }
+}
+
 pointers! {
     Opaque<'_>, opaque, Opaque::as_ptr;
+    Inode<'_>, inode, Inode::as_ptr;
+    File<'_>, file, File::as_ptr;
+    Fault<'_>, fault, Fault::as_ptr;
     Option<Mm<'_>>, mm, |it: Self| it.map_or(core::ptr::null_mut(), |it| it.as_ptr().cast_mut());
     Option<Vma<'_>>, vma, |it: Self| it.map_or(core::ptr::null_mut(), |it| it.as_ptr().cast_mut());
 }

@@ -35,7 +35,65 @@ pub fn host_enabled() -> u8 {
     unsafe { bindings::vk_thp_host_enabled() as u8 }
 }
 
+/// Returns the host's `defrag`: the place of its word among the five.
+pub fn host_defrag() -> u8 {
+    // SAFETY: Any context.
+    unsafe { bindings::vk_thp_host_defrag() as u8 }
+}
+
+/// The bits of which `vma_thp_gfp_mask()` makes its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GfpBits {
+    /// `GFP_TRANSHUGE_LIGHT`.
+    pub transhuge_light: u32,
+    /// `__GFP_DIRECT_RECLAIM`.
+    pub direct_reclaim: u32,
+    /// `__GFP_KSWAPD_RECLAIM`.
+    pub kswapd_reclaim: u32,
+    /// `__GFP_NORETRY`.
+    pub noretry: u32,
+}
+
+/// Returns this kernel's bits.
+pub fn gfp_bits() -> GfpBits {
+    let mut bits = GfpBits {
+        transhuge_light: 0,
+        direct_reclaim: 0,
+        kswapd_reclaim: 0,
+        noretry: 0,
+    };
+    // SAFETY: Four words of ours.
+    unsafe {
+        bindings::vk_thp_gfp_bits(
+            &mut bits.transhuge_light,
+            &mut bits.direct_reclaim,
+            &mut bits.kswapd_reclaim,
+            &mut bits.noretry,
+        );
+    }
+    bits
+}
+
+/// Tells whether the machine has no huge pages at all.
+pub fn is_unsupported() -> bool {
+    // SAFETY: The feature's symbols are resolved, or no hook would be armed.
+    unsafe { bindings::vk_thp_unsupported() }
+}
+
 impl Vma<'_> {
+    /// Returns what prctl(2) said of its mm: 0 nothing, 1 no huge page, 3 none unless advised.
+    pub fn thp_disable(self) -> u8 {
+        // SAFETY: Live (type invariant).
+        unsafe { bindings::vk_vma_thp_disable(self.as_ptr()) as u8 }
+    }
+
+    /// Returns its `vm_flags`.
+    #[inline]
+    pub fn flags(self) -> u64 {
+        // SAFETY: Live (type invariant).
+        unsafe { bindings::vk_vma_flags(self.as_ptr()) }
+    }
+
     /// Tells whether it is anonymous memory.
     #[inline]
     pub fn is_anonymous(self) -> bool {

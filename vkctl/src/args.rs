@@ -16,6 +16,8 @@ Targets:
 const KEYS: &str = "\
 Keys of this version of the module (the kernel checks them, not vkctl):
   thp_enabled                always, madvise or never
+  thp_defrag                 always, defer, defer+madvise, madvise or never
+  thp_shmem_enabled          always, within_size, advise, never, deny or force
   vm.overcommit_memory       0, 1 or 2
   vm.overcommit_ratio        percent
   vm.overcommit_kbytes       kilobytes; counts instead of the ratio unless 0

@@ -41,6 +41,7 @@ const AREAS: &[(&str, Place)] = &[
     ("fit", Place::Module),
     ("host", Place::Module),
     ("thp", Place::Module),
+    ("knobs", Place::Module),
     ("overcommit", Place::Module),
     ("sysctl", Place::Module),
     ("view", Place::Module),

@@ -23,11 +23,14 @@ const REARM_TIMEOUT_MS: u32 = 1000;
 /// Whether handlers apply policies. Closed first and opened last.
 static ENFORCED: AtomicBool = AtomicBool::new(false);
 static LINGER_S: AtomicU32 = AtomicU32::new(60);
-static LIVES: ControlCell<[Life; 4]> = ControlCell::new([
+static LIVES: ControlCell<[Life; Feature::COUNT]> = ControlCell::new([
     Life::new(Feature::Lifecycle),
     Life::new(Feature::Sysctl),
     Life::new(Feature::Overcommit),
     Life::new(Feature::Thp),
+    Life::new(Feature::ThpDefrag),
+    Life::new(Feature::ThpShmem),
+    Life::new(Feature::ThpZeroPage),
 ]);
 /// What was set, by namespace id, while nothing is enforced.
 static KEPT: ControlCell<KVec<Kept>> = ControlCell::new(KVec::new());
@@ -235,11 +238,17 @@ pub(crate) fn arm_now(
 /// The features that the values `own` need.
 fn needs(own: &Own) -> impl Iterator<Item = Feature> {
     let overcommit = own.has_overcommit();
-    let thp = own.thp_enabled().is_some();
+    let thp = own.thp();
     [
         (Feature::Sysctl, overcommit),
         (Feature::Overcommit, overcommit),
-        (Feature::Thp, thp),
+        (
+            Feature::Thp,
+            thp.enabled.is_some() || thp.khugepaged.is_some() || own.needs_gate(),
+        ),
+        (Feature::ThpDefrag, thp.defrag.is_some()),
+        (Feature::ThpShmem, thp.shmem_enabled.is_some()),
+        (Feature::ThpZeroPage, thp.use_zero_page.is_some()),
     ]
     .into_iter()
     .filter_map(|(feature, needed)| needed.then_some(feature))
@@ -258,14 +267,16 @@ pub(crate) fn arm_for(
 
 /// All that is set anywhere, `default` included.
 struct Demand {
-    features: [bool; 4],
+    features: [bool; Feature::COUNT],
     gate: bool,
+    zero_page: bool,
 }
 
 fn demand() -> Demand {
     let mut demand = Demand {
-        features: [false; 4],
+        features: [false; Feature::COUNT],
         gate: false,
+        zero_page: false,
     };
     let mut add = |own: &Own| {
         for feature in needs(own) {
@@ -274,6 +285,7 @@ fn demand() -> Demand {
             }
         }
         demand.gate |= own.needs_gate();
+        demand.zero_page |= own.needs_zero_page();
     };
     add(&registry::default_own());
     let read = ReadGuard::new();
@@ -286,7 +298,7 @@ fn demand() -> Demand {
 /// After a change: opens or closes the gate, and plans to take out what nobody needs.
 pub(crate) fn settle(control: &mut ControlGuard) {
     let demand = demand();
-    set_gate(control, demand.gate);
+    set_gates(control, &demand);
     let idle = LIVES.get(control).iter().any(|life| {
         life.is_armed()
             && life.feature != Feature::Lifecycle
@@ -301,15 +313,30 @@ pub(crate) fn settle(control: &mut ControlGuard) {
     }
 }
 
-fn set_gate(control: &ControlGuard, open: bool) {
-    use vk_ffi_shims::thp;
-    if open && is_enforced() && is_armed(control, Feature::Thp) {
+/// Opens what lets containers have more than the host, or closes it.
+fn set_gates(control: &ControlGuard, demand: &Demand) {
+    use vk_ffi_shims::{thp, zero_page};
+    let may_open = |feature| is_enforced() && is_armed(control, feature);
+    if !demand.gate {
+        thp::close_gate();
+    } else if may_open(Feature::Thp) {
         if let Err(errno) = thp::open_gate() {
             pr_warn!("the THP gate was not opened: errno {}\n", errno);
         }
-    } else if !open {
-        thp::close_gate();
     }
+    if !demand.zero_page {
+        zero_page::lower();
+    } else if may_open(Feature::ThpZeroPage) {
+        if let Err(errno) = zero_page::raise() {
+            pr_warn!("the huge zero page stays the host's: errno {}\n", errno);
+        }
+    }
+}
+
+/// Closes them whatever is needed, before hooks come out.
+fn close_gates() {
+    vk_ffi_shims::thp::close_gate();
+    vk_ffi_shims::zero_page::lower();
 }
 
 /// Looks again after `linger_s` at what is still needed. Any context.
@@ -327,7 +354,7 @@ fn later() {
         return;
     };
     let demand = demand();
-    set_gate(&control, demand.gate);
+    set_gates(&control, &demand);
     for life in LIVES.get_mut(&mut control).iter_mut().rev() {
         let needed = demand.features.get(life.feature as usize).copied();
         if life.feature == Feature::Lifecycle || needed.unwrap_or(false) || !life.is_armed() {
@@ -410,7 +437,7 @@ pub(crate) fn disarm(
         registry::unpin_all();
     }
     ENFORCED.store(false, Ordering::Release);
-    vk_ffi_shims::thp::close_gate();
+    close_gates();
     take_out(control, timeout_ms)?;
     keep(control, force);
     Ok(())
@@ -489,7 +516,7 @@ pub(crate) fn unload() {
     let mut control = ControlGuard::lock();
     ENFORCED.store(false, Ordering::Release);
     vk_ffi_shims::cancel_later();
-    vk_ffi_shims::thp::close_gate();
+    close_gates();
     while let Err(refusal) = take_out(&mut control, 10_000) {
         // The exit of a module cannot fail, and code that is in use cannot go.
         pr_err!(

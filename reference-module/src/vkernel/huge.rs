@@ -1,17 +1,12 @@
-//! Transparent huge pages: who gets them, and what the files in sysfs say of it.
+//! Transparent huge pages: who gets them.
 //!
-//! Hooks: `__thp_vma_allowable_orders`, and `enabled` above and in `hugepages-2048kB`, of
-//! mm/huge_memory.c.
+//! Hook: `__thp_vma_allowable_orders` of mm/huge_memory.c.
 
 use crate::container::{count, Container};
 use crate::engine::is_enforced;
-use crate::inside::{self, Denial};
 use crate::registry;
-use vk_ffi_shims::{briefly_of_vma, hook, Hook, Namespace, ReadGuard, Vma};
-use vk_reference_module::{Key, Setting};
-use vk_thp::{decide, Asker, Enabled, OrderMode, Orders, VmaFlags};
-
-const EINVAL: i32 = 22;
+use vk_ffi_shims::{briefly_of_vma, hook, Vma};
+use vk_thp::{decide, Asker, Enabled, Orders, Switch, VmaFlags};
 
 /// Before `__thp_vma_allowable_orders()`: process context, an mmap or VMA lock is held; does not
 /// sleep. The original goes on with what is left, so VM_NOHUGEPAGE and prctl stay honoured.
@@ -38,9 +33,20 @@ fn ours(vma: Option<Vma<'_>>, vm_flags: u64, asker: u32, orders: u64) -> Option<
     }
     briefly_of_vma(vma, |read, ns| {
         let container = registry::find(read, ns)?;
-        let policy = container.effective(read).thp_enabled()?;
+        let thp = container.effective(read).thp();
         let asker = Asker::from_raw(asker)?;
-        Some(allowed(container, policy, vma, vm_flags, asker, orders))
+        if asker == Asker::Khugepaged && thp.khugepaged == Some(Switch::Off) {
+            count(&container.counters.thp_denied);
+            return Some(0);
+        }
+        Some(allowed(
+            container,
+            thp.enabled?,
+            vma,
+            vm_flags,
+            asker,
+            orders,
+        ))
     })
 }
 
@@ -75,55 +81,4 @@ fn allowed(
     orders
 }
 
-fn policy_of_current() -> Option<Enabled> {
-    if !is_enforced() {
-        return None;
-    }
-    let read = ReadGuard::new();
-    let ns = Namespace::of_current(&read)?;
-    registry::find(&read, ns)?.effective(&read).thp_enabled()
-}
-
-/// Reading `enabled`. Process context.
-fn show() -> Option<&'static str> {
-    policy_of_current().map(Enabled::sysfs_text)
-}
-
-/// Reading `hugepages-2048kB/enabled`: the private value, which does not inherit the host's.
-fn show_order() -> Option<&'static str> {
-    policy_of_current().map(|policy| {
-        match policy {
-            Enabled::Always => OrderMode::Always,
-            Enabled::Madvise => OrderMode::Madvise,
-            Enabled::Never => OrderMode::Never,
-        }
-        .sysfs_text()
-    })
-}
-
-/// Writing either from inside. Process context, may sleep.
-fn store(hook: vk_ffi_shims::vk_hook::HookId, text: &[u8]) -> Option<Result<(), i32>> {
-    policy_of_current()?;
-    let Ok(policy) = Enabled::from_sysfs(text) else {
-        return Some(Err(-EINVAL));
-    };
-    match inside::write(hook, Key::ThpEnabled, Setting::Thp(policy)) {
-        Ok(()) => Some(Ok(())),
-        Err(Denial::NotOurs) => None,
-        Err(Denial::Errno(errno)) => Some(Err(errno)),
-    }
-}
-
-fn store_global(text: &[u8]) -> Option<Result<(), i32>> {
-    store(thp_enabled_store::id(), text)
-}
-
-fn store_order(text: &[u8]) -> Option<Result<(), i32>> {
-    store(anon_enabled_store::id(), text)
-}
-
 hook!(fn thp_allowable_orders(vma: Option<Vma<'_>>, vm_flags: u64, asker: u32, orders: u64) -> u64, Replace<Vma> => allowable);
-hook!(show thp_enabled_show => crate::huge::show);
-hook!(store thp_enabled_store => crate::huge::store_global);
-hook!(show_pmd anon_enabled_show => crate::huge::show_order);
-hook!(store_pmd anon_enabled_store => crate::huge::store_order);

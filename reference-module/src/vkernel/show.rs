@@ -78,9 +78,7 @@ fn host_value(key: Key) -> Option<Setting> {
     use vk_sysctl::{Key as Sysctl, Value};
     let host = vk_ffi_shims::overcommit::host();
     match key {
-        Key::ThpEnabled => {
-            vk_thp::Enabled::from_raw(vk_ffi_shims::thp::host_enabled()).map(Setting::Thp)
-        }
+        Key::Thp(key) => host_thp_value(key).map(Setting::Thp),
         Key::Sysctl(Sysctl::OvercommitMemory) => Some(Setting::Sysctl(Value::Int(host.mode))),
         Key::Sysctl(Sysctl::OvercommitRatio) => Some(Setting::Sysctl(Value::Int(host.ratio))),
         Key::Sysctl(Sysctl::OvercommitKbytes) => {
@@ -90,10 +88,26 @@ fn host_value(key: Key) -> Option<Setting> {
     }
 }
 
+fn host_thp_value(key: vk_thp::Key) -> Option<vk_thp::Value> {
+    use vk_ffi_shims::{shmem, thp, zero_page};
+    use vk_thp::{Defrag, Enabled, Key, ShmemEnabled, Switch, Value};
+    match key {
+        Key::Enabled => Enabled::from_raw(thp::host_enabled()).map(Value::Enabled),
+        Key::Defrag => Defrag::from_raw(thp::host_defrag()).map(Value::Defrag),
+        Key::ShmemEnabled => ShmemEnabled::from_raw(shmem::host()).map(Value::ShmemEnabled),
+        Key::UseZeroPage => Switch::from_raw(u8::from(zero_page::host())).map(Value::UseZeroPage),
+        // It runs for whoever has huge pages.
+        Key::Khugepaged => Some(Value::Khugepaged(Switch::On)),
+    }
+}
+
 /// Whether the symbols behind a key's host value are there.
 fn is_served(key: Key) -> bool {
     let feature = match key {
-        Key::ThpEnabled => Feature::Thp,
+        Key::Thp(vk_thp::Key::Defrag) => Feature::ThpDefrag,
+        Key::Thp(vk_thp::Key::ShmemEnabled) => Feature::ThpShmem,
+        Key::Thp(vk_thp::Key::UseZeroPage) => Feature::ThpZeroPage,
+        Key::Thp(_) => Feature::Thp,
         Key::Sysctl(_) => Feature::Overcommit,
     };
     feature.refusal().is_empty()

@@ -7,6 +7,7 @@ mod hook;
 pub(crate) mod host;
 mod hw;
 mod inline;
+mod knobs;
 mod lab;
 mod lifecycle;
 pub(crate) mod overcommit;
@@ -24,6 +25,7 @@ pub(crate) const ALL: &[&Area] = &[
     &fit::AREA,
     &host::AREA,
     &thp::AREA,
+    &knobs::AREA,
     &overcommit::AREA,
     &sysctl::AREA,
     &view::AREA,

@@ -3,11 +3,12 @@
 #![allow(unsafe_code)]
 
 use std::fs;
+use std::os::fd::BorrowedFd;
 use std::ptr;
 
 use anyhow::{Context, Result};
 use rustix::io::Errno;
-use rustix::mm::{mmap_anonymous, munmap, MapFlags, ProtFlags};
+use rustix::mm::{mmap, mmap_anonymous, munmap, MapFlags, ProtFlags};
 
 /// A base page.
 const PAGE_BYTES: usize = 4096;
@@ -70,6 +71,83 @@ impl Mapping {
     /// The kernel's.
     pub(crate) fn shared(len_bytes: usize) -> Result<Self, Errno> {
         Self::with(len_bytes, MapFlags::SHARED | MapFlags::NORESERVE)
+    }
+
+    /// Maps the first `len_bytes` of a file, shared, where the kernel wants them: it aligns what may
+    /// have huge pages.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    pub(crate) fn of_file(file: BorrowedFd<'_>, len_bytes: usize) -> Result<Self, Errno> {
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: A new mapping at an address that the kernel chooses touches nothing that exists.
+        let base = unsafe {
+            mmap(
+                ptr::null_mut(),
+                len_bytes,
+                protection,
+                MapFlags::SHARED,
+                file,
+                0,
+            )
+        }?;
+        Ok(Self::whole(base.cast(), len_bytes))
+    }
+
+    /// Maps shared anonymous memory, where the kernel wants it.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    pub(crate) fn shared_whole(len_bytes: usize) -> Result<Self, Errno> {
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: As in `of_file`.
+        let base =
+            unsafe { mmap_anonymous(ptr::null_mut(), len_bytes, protection, MapFlags::SHARED) }?;
+        Ok(Self::whole(base.cast(), len_bytes))
+    }
+
+    /// Maps SysV shared memory of its own, which goes with the mapping.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    pub(crate) fn sysv(len_bytes: usize) -> Result<Self, Errno> {
+        let error =
+            || Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL);
+        // SAFETY: It makes an object and touches no memory.
+        let id = unsafe { libc::shmget(libc::IPC_PRIVATE, len_bytes, 0o600) };
+        if id < 0 {
+            return Err(error());
+        }
+        // SAFETY: A new mapping at an address that the kernel chooses.
+        let base = unsafe { libc::shmat(id, ptr::null(), 0) };
+        let failed = (base as isize == -1).then(error);
+        // SAFETY: The object is ours; it lives as long as the mapping.
+        unsafe { libc::shmctl(id, libc::IPC_RMID, ptr::null_mut()) };
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(Self::whole(base.cast(), len_bytes)),
+        }
+    }
+
+    fn whole(base: *mut u8, len_bytes: usize) -> Self {
+        // INVARIANT: The kernel made the mapping just now.
+        Self {
+            base,
+            mapped_bytes: len_bytes,
+            start: base,
+            len_bytes,
+        }
+    }
+
+    /// Reads one byte of every page.
+    pub(crate) fn reads(&self) {
+        for offset in (0..self.len_bytes).step_by(PAGE_BYTES) {
+            // SAFETY: As in `touch_every`; the mapping is readable.
+            unsafe { ptr::read_volatile(self.start.wrapping_add(offset)) };
+        }
     }
 
     fn with(len_bytes: usize, flags: MapFlags) -> Result<Self, Errno> {

@@ -7,7 +7,7 @@ mod duty;
 mod order;
 
 pub(crate) use duty::run;
-pub(crate) use order::{Order, Report};
+pub(crate) use order::{Kind, Order, Report};
 
 use std::fs;
 use std::io::{BufRead, BufReader, IoSlice, Write};

@@ -17,6 +17,8 @@ enum Kind {
     Functions,
     /// A probe of `kprobe_events` or `dynamic_events`.
     Probe(&'static str),
+    /// An event of the kernel's own, below `events`.
+    Event(&'static str),
 }
 
 /// The files that name probes.
@@ -76,6 +78,39 @@ impl Tracer {
         Ok(this)
     }
 
+    /// Records the kernel's own event, as `kmem/mm_page_alloc`, where `filter` holds.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub(crate) fn event(event: &'static str, filter: &str) -> Result<Self> {
+        let this = Self(Kind::Event(event));
+        write(&format!("events/{event}/filter"), filter)?;
+        write(&format!("events/{event}/enable"), "1")?;
+        write("tracing_on", "1")?;
+        write("trace", "")?;
+        Ok(this)
+    }
+
+    /// Returns the value of `field` in each record of the process `pid`, and forgets all records.
+    ///
+    /// # Errors
+    ///
+    /// The trace cannot be read.
+    pub(crate) fn takes(&self, pid: u32, field: &str) -> Result<Vec<String>> {
+        let trace = fs::read_to_string(format!("{DIR}/trace"))?;
+        write("trace", "")?;
+        let mark = format!("-{pid} ");
+        let of_task = trace
+            .lines()
+            .filter(|line| line.split('[').next().unwrap_or("").contains(&mark));
+        let name = format!(" {field}=");
+        Ok(of_task
+            .filter_map(|line| line.split_once(&name))
+            .map(|(_, rest)| rest.split(' ').next().unwrap_or("").to_owned())
+            .collect())
+    }
+
     /// Tells whether `function` was seen.
     ///
     /// # Errors
@@ -93,6 +128,8 @@ impl Drop for Tracer {
         let done = match self.0 {
             Kind::Functions => write("current_tracer", "nop").and(write("set_ftrace_filter", "")),
             Kind::Probe(file) => write("events/vk/enable", "0").and(write(file, "")),
+            Kind::Event(event) => write(&format!("events/{event}/enable"), "0")
+                .and(write(&format!("events/{event}/filter"), "0")),
         };
         if let Err(error) = done.and(write("trace", "")) {
             eprintln!("vk-guest: {error:#}");

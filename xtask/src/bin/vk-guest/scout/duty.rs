@@ -12,7 +12,7 @@ use rustix::net::{recvmsg, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags}
 use rustix::process::{getppid, set_parent_process_death_signal, wait, Pid, Signal, WaitOptions};
 use rustix::thread::{capabilities, set_capabilities, CapabilitySet};
 
-use super::order::{Order, Report};
+use super::order::{Kind, Order, Report};
 use crate::calls::{clone3, enter, fork, unshare, wait_for, Fork, Space};
 use crate::door::{number, Door};
 use crate::khugepaged;
@@ -99,6 +99,10 @@ impl Scout {
             Order::Map(mib) => drop(Mapping::new(mib << 20, MapFlags::empty())?),
             Order::Hold(mib) => return self.hold(Mapping::new(mib << 20, MapFlags::empty())?),
             Order::HoldShared(mib) => return self.hold(Mapping::shared(mib << 20)?),
+            Order::HoldKind(kind, mib) => return self.hold(mapping_of(kind, mib << 20)?),
+            Order::HoldFilled { mib, is_allocated } => {
+                return self.hold(filled(mib << 20, is_allocated)?)
+            }
             Order::Enlist => khugepaged::enlist().map_err(io::Error::other)?,
             Order::Userfault => return self.userfault(),
             Order::Work(words) => return self.work(&words),
@@ -152,6 +156,7 @@ impl Scout {
         for word in words.split(' ') {
             match word {
                 "touch" => mapping.touch(),
+                "read" => mapping.reads(),
                 "nohuge" => mapping.advise(Advice::NoHuge)?,
                 "huge" => mapping.advise(Advice::Huge)?,
                 "collapse" => mapping.advise(Advice::Collapse)?,
@@ -161,6 +166,35 @@ impl Scout {
         }
         Ok(String::new())
     }
+}
+
+fn mapping_of(kind: Kind, len_bytes: usize) -> io::Result<Mapping> {
+    Ok(match kind {
+        Kind::Anonymous => Mapping::shared_whole(len_bytes)?,
+        Kind::Sysv => Mapping::sysv(len_bytes)?,
+        Kind::Memfd => {
+            let file = memfd(len_bytes)?;
+            Mapping::of_file(file.as_fd(), len_bytes)?
+        }
+    })
+}
+
+fn memfd(len_bytes: usize) -> io::Result<OwnedFd> {
+    let file = rustix::fs::memfd_create("vk", rustix::fs::MemfdFlags::CLOEXEC)?;
+    rustix::fs::ftruncate(&file, len_bytes as u64)?;
+    Ok(file)
+}
+
+/// A memfd that was filled before it is mapped.
+fn filled(len_bytes: usize, is_allocated: bool) -> io::Result<Mapping> {
+    let file = memfd(len_bytes)?;
+    if is_allocated {
+        let flags = rustix::fs::FallocateFlags::empty();
+        rustix::fs::fallocate(&file, flags, 0, len_bytes as u64)?;
+    } else {
+        File::from(file.try_clone()?).write_all(&vec![1; len_bytes])?;
+    }
+    Ok(Mapping::of_file(file.as_fd(), len_bytes)?)
 }
 
 fn bad() -> io::Error {

@@ -22,7 +22,18 @@ pub(crate) enum Order {
     Hold(usize),
     /// Maps so many MiB of shared memory for good, untouched; reports the address.
     HoldShared(usize),
-    /// Does to what it holds what the words say: `nohuge`, `touch`, `huge`, `collapse`, `populate`.
+    /// Maps so many MiB of memory of this kind for good, untouched; reports the address.
+    HoldKind(Kind, usize),
+    /// Writes so many MiB to a memfd by write(2), or makes room by fallocate(2), and maps it for
+    /// good; reports the address.
+    HoldFilled {
+        /// How many.
+        mib: usize,
+        /// By fallocate(2).
+        is_allocated: bool,
+    },
+    /// Does to what it holds what the words say: `nohuge`, `touch`, `read`, `huge`,
+    /// `collapse`, `populate`.
     Work(String),
     /// Gets on khugepaged's list.
     Enlist,
@@ -51,6 +62,17 @@ pub(crate) enum Order {
     Orphan,
     /// Goes on in a child that is in the pid namespace of this file.
     Enter(String),
+}
+
+/// A kind of memory that is shared.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) enum Kind {
+    /// `MAP_SHARED | MAP_ANONYMOUS`.
+    Anonymous,
+    /// A memfd.
+    Memfd,
+    /// SysV shared memory.
+    Sysv,
 }
 
 /// What an order brought: text, or an error's number.

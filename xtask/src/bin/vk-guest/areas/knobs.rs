@@ -1,0 +1,49 @@
+//! The knobs of huge pages beside `enabled`: each container turns its own, whatever the host's says.
+
+mod defrag;
+mod khugepaged;
+mod memory;
+mod shmem;
+mod zero_page;
+
+use crate::area::{checks, Area, Module};
+use defrag::{
+    an_allocation_tries_as_hard_as_the_containers_word_says,
+    memory_filled_from_the_host_tries_as_the_containers_word_says,
+    the_defrag_file_is_the_containers_own_and_the_hosts_stays,
+};
+use khugepaged::{
+    a_process_gets_on_the_list_when_its_policy_starts_to_allow,
+    khugepaged_collapses_a_containers_shared_memory_and_none_of_the_hosts,
+    khugepaged_leaves_a_container_alone_that_wants_none_of_it,
+};
+use shmem::{
+    shared_memory_follows_the_containers_word_as_the_hosts_own_would,
+    the_hosts_deny_stands_above_a_containers_word,
+    the_shmem_files_are_the_containers_own_and_the_hosts_stay,
+    what_is_written_to_a_memfd_follows_the_containers_word,
+};
+use zero_page::{
+    a_read_gets_the_zero_page_as_the_containers_word_says,
+    the_zero_page_file_is_the_containers_own_and_the_hosts_stays,
+};
+
+/// The area.
+pub(crate) const AREA: Area = Area {
+    name: "knobs",
+    module: Module::Loaded,
+    checks: checks![
+        an_allocation_tries_as_hard_as_the_containers_word_says,
+        memory_filled_from_the_host_tries_as_the_containers_word_says,
+        the_defrag_file_is_the_containers_own_and_the_hosts_stays,
+        shared_memory_follows_the_containers_word_as_the_hosts_own_would,
+        the_hosts_deny_stands_above_a_containers_word,
+        what_is_written_to_a_memfd_follows_the_containers_word,
+        the_shmem_files_are_the_containers_own_and_the_hosts_stay,
+        a_read_gets_the_zero_page_as_the_containers_word_says,
+        the_zero_page_file_is_the_containers_own_and_the_hosts_stays,
+        khugepaged_leaves_a_container_alone_that_wants_none_of_it,
+        khugepaged_collapses_a_containers_shared_memory_and_none_of_the_hosts,
+        a_process_gets_on_the_list_when_its_policy_starts_to_allow,
+    ],
+};
