@@ -57,6 +57,8 @@ mod show;
 mod stat;
 #[path = "vkernel/sysfs.rs"]
 mod sysfs;
+#[path = "vkernel/vote.rs"]
+mod vote;
 #[path = "vkernel/zero_page.rs"]
 mod zero_page;
 

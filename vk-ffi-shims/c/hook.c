@@ -26,6 +26,9 @@ static const char *const vk_feature_names[VK_FEATURES] = {
 	[VK_FEATURE_THP_DEFRAG] = "thp-defrag",
 	[VK_FEATURE_THP_SHMEM] = "thp-shmem",
 	[VK_FEATURE_THP_ZERO_PAGE] = "thp-zero-page",
+	[VK_FEATURE_THP_VOTE] = "thp-vote",
+	[VK_FEATURE_THP_VOTE_SCAN] = "thp-vote-scan",
+	[VK_FEATURE_THP_VOTE_FILE] = "thp-vote-file",
 };
 
 void vk_hook_lead(unsigned int id, unsigned long to)

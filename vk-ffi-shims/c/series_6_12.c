@@ -122,6 +122,9 @@ unsigned int vk_mm_thp_disable(const struct mm_struct *mm)
 	return test_bit(MMF_DISABLE_THP, &mm->flags);
 }
 
+/* Private to mm/khugepaged.c; c/vote.c looks at its first byte. */
+struct collapse_control;
+
 /* What methods of many files are called with. */
 #define VK_PROC_HANDLER	int, const struct ctl_table *, int, void *, size_t *, loff_t *
 #define VK_SYSFS_SHOW	ssize_t, struct kobject *, struct kobj_attribute *, char *
@@ -196,6 +199,25 @@ VK_HOOK(do_huge_pmd_anonymous_page, SHADOW(FAULT), vm_fault_t, struct vm_fault *
 VK_HOOK_STATIC(use_zero_page_show, SHADOW(CURRENT), VK_SYSFS_SHOW);
 VK_HOOK_STATIC(use_zero_page_store, SHADOW(CURRENT), VK_SYSFS_STORE);
 
+/* collapse_huge_page() is entered with the mmap lock held here, and must give it back. */
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_THP_VOTE
+
+VK_HOOK_STATIC(collapse_huge_page, ASK(ANYONE), int, struct mm_struct *, unsigned long, int, int,
+	       struct collapse_control *);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_THP_VOTE_SCAN
+
+VK_HOOK_STATIC(collapse_single_pmd, ASK(ANYONE), int, unsigned long, struct vm_area_struct *,
+	       bool *, struct collapse_control *);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_THP_VOTE_FILE
+
+VK_HOOK_STATIC(collapse_file, ASK(ANYONE), int, struct mm_struct *, unsigned long,
+	       struct file *, pgoff_t, struct collapse_control *);
+
 /* ---- Transparent huge pages: flags where later series have an enum ---- */
 
 DEFINE_STATIC_CALL_NULL(vk_thp_allowable_orders_by_flags,
@@ -248,6 +270,7 @@ void vk_series_bind(void)
 	vk_thp_bind();
 	vk_shmem_bind();
 	vk_zero_page_bind();
+	vk_vote_bind();
 	vk_each_hook(h, id)
 		if (h != &vk_hook_thp_allowable_orders)
 			vk_original_bind(h);

@@ -72,6 +72,8 @@ struct vk_symbol vk_symbols[] = {
 	{ "huge_shmem_orders_madvise", .feature = VK_FEATURE_THP_SHMEM },
 	{ "shmem_huge", .feature = VK_FEATURE_THP_SHMEM },
 	{ "shm_mnt", .feature = VK_FEATURE_THP_SHMEM },
+	{ "mm_find_pmd", .feature = VK_FEATURE_THP_VOTE },
+	{ "pte_offset_map_lock", .feature = VK_FEATURE_THP_VOTE },
 	/* What tells this kernel from another: c/build.c. */
 	{ "__start_notes", .feature = VK_FEATURES },
 	{ "__stop_notes", .feature = VK_FEATURES },
@@ -90,7 +92,7 @@ const char *const vk_structs[] = {
 	"struct ctl_table", "struct callback_head", "struct css_set", "struct cgroup_subsys_state",
 	"struct cgroup", "struct kernfs_node", "struct folio", "struct obj_cgroup", "struct tracepoint",
 	"struct inode", "struct super_block", "struct vfsmount", "struct shmem_sb_info",
-	"struct vm_fault",
+	"struct vm_fault", "struct address_space", "struct xarray", "struct xa_state",
 	NULL
 };
 
@@ -105,6 +107,7 @@ void vk_series_bind(void)
 	vk_thp_bind();
 	vk_shmem_bind();
 	vk_zero_page_bind();
+	vk_vote_bind();
 }
 
 /* ---- Sites: ftrace writes a direct jump ---- */
@@ -149,6 +152,9 @@ unsigned int vk_mm_thp_disable(const struct mm_struct *mm)
 		return 1;
 	return mm_flags_test(MMF_DISABLE_THP_EXCEPT_ADVISED, mm) ? 3 : 0;
 }
+
+/* Private to mm/khugepaged.c; c/vote.c looks at its first byte. */
+struct collapse_control;
 
 /* What methods of many files are called with. */
 #define VK_PROC_HANDLER	int, const struct ctl_table *, int, void *, size_t *, loff_t *
@@ -219,3 +225,25 @@ VK_HOOK_STATIC(thpsize_shmem_enabled_store, REPLACE(CURRENT), VK_SYSFS_STORE);
 VK_HOOK(do_huge_pmd_anonymous_page, SHADOW(FAULT), vm_fault_t, struct vm_fault *);
 VK_HOOK_STATIC(use_zero_page_show, SHADOW(CURRENT), VK_SYSFS_SHOW);
 VK_HOOK_STATIC(use_zero_page_store, SHADOW(CURRENT), VK_SYSFS_STORE);
+
+/*
+ * The vote about anonymous memory, in the order of preference: the second is for kernels whose
+ * compiler put the first into its only caller. Then that about page cache and shared memory.
+ */
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_THP_VOTE
+
+VK_HOOK_STATIC(collapse_huge_page, ASK(ANYONE), unsigned int, struct mm_struct *, unsigned long,
+	       int, int, struct collapse_control *, unsigned int);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_THP_VOTE_SCAN
+
+VK_HOOK_STATIC(collapse_single_pmd, ASK(ANYONE), unsigned int, unsigned long,
+	       struct vm_area_struct *, bool *, struct collapse_control *);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_THP_VOTE_FILE
+
+VK_HOOK_STATIC(collapse_file, ASK(ANYONE), unsigned int, struct mm_struct *, unsigned long,
+	       struct file *, pgoff_t, struct collapse_control *);

@@ -55,6 +55,9 @@ VK_HOOK_DECLARE(use_zero_page_show, long, struct kobject *kobj, struct kobj_attr
 VK_HOOK_DECLARE(use_zero_page_store, long, struct kobject *kobj, struct kobj_attribute *attr,
 		const char *buf, unsigned long count);
 
+extern struct vk_hook vk_hook_collapse_huge_page;
+extern struct vk_hook vk_hook_collapse_file;
+
 /* What the host gets is the original again. */
 #define VK_HOST_TO_ORIGINAL(name)					\
 	__static_call_update(&STATIC_CALL_KEY(vk_host_##name),		\
@@ -68,6 +71,7 @@ void vk_overcommit_bind(void);
 void vk_thp_bind(void);
 void vk_shmem_bind(void);
 void vk_zero_page_bind(void);
+void vk_vote_bind(void);
 
 /* The functions behind transparent_hugepage/enabled and defrag, whose names are not unique. */
 unsigned long vk_find_thp_enabled_show(void);
@@ -78,6 +82,13 @@ unsigned long vk_find_thp_defrag_store(void);
 /* What the stubs of hooks without an answer of their own call. */
 void vk_before_wake_up_new_task(struct task_struct *task);
 void vk_before_delayed_free_pidns(struct rcu_head *rcu);
+
+int vk_ask_collapse_huge_page(struct mm_struct *mm, unsigned long start, int referenced,
+			      int unmapped, void *cc, unsigned int order);
+int vk_ask_collapse_single_pmd(unsigned long start, struct vm_area_struct *vma, bool *lock_dropped,
+			       void *cc);
+int vk_ask_collapse_file(struct mm_struct *mm, unsigned long start, struct file *file,
+			 unsigned long index, void *cc);
 
 /* Tells where @task is, if it is the init of a namespace. Any context. */
 void vk_place(struct task_struct *task);

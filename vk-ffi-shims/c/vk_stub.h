@@ -23,6 +23,7 @@
 #include <linux/objtool.h>
 #include <linux/static_call.h>
 #include <linux/stringify.h>
+#include <asm/linkage.h>
 #include <asm/percpu.h>
 #include "vk_hook.h"
 
@@ -227,5 +228,32 @@ static_assert(VK_GOLDEN_RATIO == GOLDEN_RATIO_64);
 		"popq %r9\n\t"						\
 		"addq $8, %rsp\n\t"					\
 		VK_TO_HOST(name))
+
+/*
+ * ASK: vk_ask_NAME(arguments), in C. What is not negative is answered; else the original goes on, with
+ * nothing of ours on the stack. For at most six arguments.
+ */
+#define VK_STUB_ASK(name, filter)					\
+	VK_STUB(name,							\
+		VK_FILTER_##filter(name, "9f")				\
+		"9:\tsubq $8, %rsp\n\t"					\
+		"pushq %r9\n\t"						\
+		"pushq %r8\n\t"						\
+		"pushq %rcx\n\t"					\
+		"pushq %rdx\n\t"					\
+		"pushq %rsi\n\t"					\
+		"pushq %rdi\n\t"					\
+		"call vk_ask_" #name "\n\t"				\
+		"popq %rdi\n\t"						\
+		"popq %rsi\n\t"						\
+		"popq %rdx\n\t"						\
+		"popq %rcx\n\t"						\
+		"popq %r8\n\t"						\
+		"popq %r9\n\t"						\
+		"addq $8, %rsp\n\t"					\
+		"testl %eax, %eax\n\t"					\
+		"jns 8f\n\t"						\
+		VK_TO_HOST(name)					\
+		"8:\t" ASM_RET)
 
 #endif

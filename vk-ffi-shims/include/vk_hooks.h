@@ -22,6 +22,8 @@
  *		disarming waits for them
  *	SHADOW	REPLACE, where the host may have a C function of its own (vk_host_NAME)
  *	BEFORE	PRE with a C function: void vk_before_NAME(first argument)
+ *	ASK	a C function with all arguments, int vk_ask_NAME(...): what is not negative is the
+ *		answer; else the original runs, with nothing of ours on the stack
  * Filters: who goes to the handler
  *	ANYONE	every caller
  *	CURRENT	a task below the initial pid namespace
@@ -98,6 +100,7 @@ VK_STUB_OFFSETS
 #define __VK_HOW_AROUND(filter)		AROUND, AROUND, filter
 #define __VK_HOW_SHADOW(filter)		SHADOW, SHADOW, filter
 #define __VK_HOW_BEFORE(filter)		BEFORE, PASS, filter
+#define __VK_HOW_ASK(filter)		ASK, PASS, filter
 
 #define __VK_SUBJECT_ANYONE	VK_SUBJECT_NONE
 #define __VK_SUBJECT_CURRENT	VK_SUBJECT_CURRENT
@@ -178,6 +181,7 @@ VK_STUB_OFFSETS
 #define __VK_HANDLER_AROUND	__VK_HANDLER_REPLACE
 #define __VK_HANDLER_SHADOW	__VK_HANDLER_REPLACE
 #define __VK_HANDLER_BEFORE(name, ret, args...)
+#define __VK_HANDLER_ASK(name, ret, args...)
 
 /* Kinds as Rust counts them, src/kind.rs; one in C has no line there. */
 #define __VK_LINE_PRE		0
@@ -185,6 +189,7 @@ VK_STUB_OFFSETS
 #define __VK_LINE_AROUND	2
 #define __VK_LINE_SHADOW	1
 #define __VK_LINE_BEFORE	3
+#define __VK_LINE_ASK		3
 
 /*
  * A type as it crosses: its size in bytes, and behind that digit 0 for a number without sign, 1 for

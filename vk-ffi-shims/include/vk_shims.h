@@ -52,7 +52,10 @@ enum vk_feature {
 	VK_FEATURE_THP_DEFRAG = 4,
 	VK_FEATURE_THP_SHMEM = 5,
 	VK_FEATURE_THP_ZERO_PAGE = 6,
-	VK_FEATURES = 7,
+	VK_FEATURE_THP_VOTE = 7,
+	VK_FEATURE_THP_VOTE_SCAN = 8,
+	VK_FEATURE_THP_VOTE_FILE = 9,
+	VK_FEATURES = 10,
 };
 
 /* Where a hook is in its life. */
@@ -374,6 +377,23 @@ unsigned int vk_zero_page_deny(void *fault);
 int vk_zero_page_raise(void);
 void vk_zero_page_lower(void);
 
+/* ---- The vote about a range that khugepaged is about to collapse ------------------------ */
+
+/* A range is good for one call of vk_handler_vote(), with the mmap lock of its mm held. */
+const void *vk_range_mm(const void *range);
+unsigned int vk_range_pages(const void *range);
+/* Of the VMA along which khugepaged came. */
+unsigned long vk_range_vm_flags(const void *range);
+bool vk_range_is_shmem(const void *range);
+/* The memory cgroup that the mm is charged to, as vk_folio_memcg(); under rcu_read_lock(). */
+const void *vk_range_memcg(const void *range);
+/*
+ * Calls @found for each run of small pages that are charged to one memory cgroup, under a spinlock
+ * and RCU. What is empty, in swap or zero is left out.
+ */
+typedef void (*vk_range_found)(const void *memcg, unsigned int pages, void *data);
+void vk_range_each(const void *range, vk_range_found found, void *data);
+
 /* ---- Text of files ---------------------------------------------------------------- */
 
 /* A user of sysfs or proc: copies into the kernel buffer the file's method was given. */
@@ -461,6 +481,8 @@ void vk_handler_end(const void *ns);	/* RCU callback: atomic */
 void vk_handler_later(void);		/* workqueue */
 /* The init of @ns is in @memcg, and its parent is not: atomic, interrupts may be off, under RCU. */
 void vk_handler_placed(const void *ns, const void *memcg);
+/* Whether a range may be collapsed: process context, the mmap lock is held. */
+bool vk_handler_vote(const void *range);
 #endif
 
 #endif

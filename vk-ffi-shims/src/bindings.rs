@@ -22,7 +22,10 @@ pub const VK_FEATURE_THP: vk_feature = 3;
 pub const VK_FEATURE_THP_DEFRAG: vk_feature = 4;
 pub const VK_FEATURE_THP_SHMEM: vk_feature = 5;
 pub const VK_FEATURE_THP_ZERO_PAGE: vk_feature = 6;
-pub const VK_FEATURES: vk_feature = 7;
+pub const VK_FEATURE_THP_VOTE: vk_feature = 7;
+pub const VK_FEATURE_THP_VOTE_SCAN: vk_feature = 8;
+pub const VK_FEATURE_THP_VOTE_FILE: vk_feature = 9;
+pub const VK_FEATURES: vk_feature = 10;
 pub type vk_feature = ::core::ffi::c_uint;
 pub const VK_STATE_ABSENT: vk_state = 0;
 pub const VK_STATE_PLANNED: vk_state = 1;
@@ -480,6 +483,35 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vk_zero_page_lower();
+}
+unsafe extern "C" {
+    pub fn vk_range_mm(range: *const ::core::ffi::c_void) -> *const ::core::ffi::c_void;
+}
+unsafe extern "C" {
+    pub fn vk_range_pages(range: *const ::core::ffi::c_void) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_range_vm_flags(range: *const ::core::ffi::c_void) -> ::core::ffi::c_ulong;
+}
+unsafe extern "C" {
+    pub fn vk_range_is_shmem(range: *const ::core::ffi::c_void) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_range_memcg(range: *const ::core::ffi::c_void) -> *const ::core::ffi::c_void;
+}
+pub type vk_range_found = ::core::option::Option<
+    unsafe extern "C" fn(
+        memcg: *const ::core::ffi::c_void,
+        pages: ::core::ffi::c_uint,
+        data: *mut ::core::ffi::c_void,
+    ),
+>;
+unsafe extern "C" {
+    pub fn vk_range_each(
+        range: *const ::core::ffi::c_void,
+        found: vk_range_found,
+        data: *mut ::core::ffi::c_void,
+    );
 }
 unsafe extern "C" {
     pub fn vk_copy_out(

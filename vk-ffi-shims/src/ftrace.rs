@@ -26,6 +26,12 @@ pub enum Feature {
     ThpShmem = bindings::VK_FEATURE_THP_SHMEM,
     /// The huge zero page.
     ThpZeroPage = bindings::VK_FEATURE_THP_ZERO_PAGE,
+    /// The vote in khugepaged about anonymous memory.
+    ThpVote = bindings::VK_FEATURE_THP_VOTE,
+    /// The same, at each candidate of its scan: where the former cannot be hooked.
+    ThpVoteScan = bindings::VK_FEATURE_THP_VOTE_SCAN,
+    /// The vote about page cache and shared memory.
+    ThpVoteFile = bindings::VK_FEATURE_THP_VOTE_FILE,
 }
 
 /// What a caller that is certainly none of ours gets.
@@ -89,6 +95,9 @@ impl Feature {
         Self::ThpDefrag,
         Self::ThpShmem,
         Self::ThpZeroPage,
+        Self::ThpVote,
+        Self::ThpVoteScan,
+        Self::ThpVoteFile,
     ];
 
     /// How many there are.
@@ -104,6 +113,9 @@ impl Feature {
             Self::ThpDefrag => "thp-defrag",
             Self::ThpShmem => "thp-shmem",
             Self::ThpZeroPage => "thp-zero-page",
+            Self::ThpVote => "thp-vote",
+            Self::ThpVoteScan => "thp-vote-scan",
+            Self::ThpVoteFile => "thp-vote-file",
         }
     }
 
@@ -120,6 +132,9 @@ impl Feature {
             bindings::VK_FEATURE_THP_DEFRAG => Self::ThpDefrag,
             bindings::VK_FEATURE_THP_SHMEM => Self::ThpShmem,
             bindings::VK_FEATURE_THP_ZERO_PAGE => Self::ThpZeroPage,
+            bindings::VK_FEATURE_THP_VOTE => Self::ThpVote,
+            bindings::VK_FEATURE_THP_VOTE_SCAN => Self::ThpVoteScan,
+            bindings::VK_FEATURE_THP_VOTE_FILE => Self::ThpVoteFile,
             _ => Self::Lifecycle,
         }
     }

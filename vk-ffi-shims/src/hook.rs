@@ -472,6 +472,17 @@ macro_rules! hook {
             }
         }
     };
+    (vote => $handler:expr) => {
+        #[doc(hidden)]
+        #[no_mangle]
+        unsafe extern "C" fn vk_handler_vote(
+            range: *const $crate::__private::core::ffi::c_void,
+        ) -> bool {
+            let handler: fn($crate::Range<'_>) -> bool = $handler;
+            // SAFETY: The range is good for this call.
+            handler(unsafe { $crate::Range::from_raw(range) })
+        }
+    };
     (later => $handler:expr) => {
         #[doc(hidden)]
         #[no_mangle]

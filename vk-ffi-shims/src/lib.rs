@@ -33,6 +33,7 @@ mod sites;
 mod subject;
 mod text;
 pub mod thp;
+mod vote;
 pub mod zero_page;
 
 pub use flight::Flight;
@@ -61,6 +62,7 @@ pub use subject::{briefly_of_mm, briefly_of_vma, Folio, Mm, Vma};
 pub use text::{Buffer, Text};
 pub use vk_hook;
 pub use vk_nshash;
+pub use vote::Range;
 
 #[doc(hidden)]
 pub mod __private {

@@ -43,7 +43,13 @@ const PACKAGES: &[&str] = &[
 pub(crate) const NAME: &str = "build/shims-of-debian-stable";
 
 /// What Rust defines and C calls: nothing of C has to.
-const FROM_RUST: &[&str] = &["vk_handler_birth", "vk_handler_end", "vk_handler_later"];
+const FROM_RUST: &[&str] = &[
+    "vk_handler_birth",
+    "vk_handler_end",
+    "vk_handler_later",
+    "vk_handler_placed",
+    "vk_handler_vote",
+];
 
 /// Checks that the shims compile for Debian stable's kernel, and that none is missing.
 ///

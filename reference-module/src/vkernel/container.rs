@@ -63,8 +63,30 @@ pub(crate) struct Counters {
     /// Asks for a huge page that its policy granted or denied.
     pub(crate) thp_granted: AtomicU64,
     pub(crate) thp_denied: AtomicU64,
+    /// Small pages charged to it that voted for a huge page, or against it.
+    pub(crate) votes_for: AtomicU64,
+    pub(crate) votes_against: AtomicU64,
+    /// Of ranges of its memory: small pages that did not vote, ties, and all that were denied.
+    pub(crate) votes_abstained: AtomicU64,
+    pub(crate) votes_tied: AtomicU64,
+    pub(crate) ranges_denied: AtomicU64,
     /// Writes from inside that were refused.
     pub(crate) writes_denied: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) const fn new() -> Self {
+        Self {
+            thp_granted: AtomicU64::new(0),
+            thp_denied: AtomicU64::new(0),
+            votes_for: AtomicU64::new(0),
+            votes_against: AtomicU64::new(0),
+            votes_abstained: AtomicU64::new(0),
+            votes_tied: AtomicU64::new(0),
+            ranges_denied: AtomicU64::new(0),
+            writes_denied: AtomicU64::new(0),
+        }
+    }
 }
 
 impl Container {

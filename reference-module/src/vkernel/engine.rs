@@ -31,6 +31,9 @@ static LIVES: ControlCell<[Life; Feature::COUNT]> = ControlCell::new([
     Life::new(Feature::ThpDefrag),
     Life::new(Feature::ThpShmem),
     Life::new(Feature::ThpZeroPage),
+    Life::new(Feature::ThpVote),
+    Life::new(Feature::ThpVoteScan),
+    Life::new(Feature::ThpVoteFile),
 ]);
 /// What was set, by namespace id, while nothing is enforced.
 static KEPT: ControlCell<KVec<Kept>> = ControlCell::new(KVec::new());
@@ -239,6 +242,9 @@ pub(crate) fn arm_now(
 fn needs(own: &Own) -> impl Iterator<Item = Feature> {
     let overcommit = own.has_overcommit();
     let thp = own.thp();
+    // khugepaged goes by one policy without it, where the kernel has no place for the vote.
+    let votes = thp.enabled.is_some() || thp.shmem_enabled.is_some();
+    let is_served = |feature: Feature| feature.refusal().is_empty();
     [
         (Feature::Sysctl, overcommit),
         (Feature::Overcommit, overcommit),
@@ -249,6 +255,15 @@ fn needs(own: &Own) -> impl Iterator<Item = Feature> {
         (Feature::ThpDefrag, thp.defrag.is_some()),
         (Feature::ThpShmem, thp.shmem_enabled.is_some()),
         (Feature::ThpZeroPage, thp.use_zero_page.is_some()),
+        (Feature::ThpVote, votes && is_served(Feature::ThpVote)),
+        (
+            Feature::ThpVoteScan,
+            votes && !is_served(Feature::ThpVote) && is_served(Feature::ThpVoteScan),
+        ),
+        (
+            Feature::ThpVoteFile,
+            votes && is_served(Feature::ThpVoteFile),
+        ),
     ]
     .into_iter()
     .filter_map(|(feature, needed)| needed.then_some(feature))

@@ -1,13 +1,14 @@
 //! The verb `stat`.
 
 use crate::charge;
-use crate::container::Container;
+use crate::container::{Container, Counters};
 use crate::control::{gone, no_lines, Answer};
 use crate::facts::live;
 use crate::output::Output;
 use crate::registry;
-use core::fmt::Write;
-use core::sync::atomic::Ordering;
+use crate::vote;
+use core::fmt::{self, Write};
+use core::sync::atomic::{AtomicU64, Ordering};
 use vk_ffi_shims::{each_namespace, ControlGuard, ReadGuard};
 use vk_reference_module::{Errno, Refusal, Request, Target};
 
@@ -57,7 +58,7 @@ pub(crate) fn stat<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
         }
         writeln!(
             out,
-            "ns:{} held={} maxheld={} limit={} failcnt={} recounts={} thp_granted={} thp_denied={} writes_denied={}",
+            "ns:{} held={} maxheld={} limit={} failcnt={} recounts={} thp_granted={} thp_denied={} {} writes_denied={}",
             facts.number,
             held.unwrap_or(0).saturating_mul(PAGE),
             snapshot.max_held_pages.saturating_mul(PAGE),
@@ -66,9 +67,13 @@ pub(crate) fn stat<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
             snapshot.recounts,
             snapshot.thp_granted,
             snapshot.thp_denied,
+            snapshot.votes,
             snapshot.writes_denied,
         )
         .ok();
+    }
+    if wanted.is_none() {
+        writeln!(out, "total {}", Votes::of(&vote::TOTAL)).ok();
     }
     if wanted.is_some() && !is_found {
         return Err(gone());
@@ -83,7 +88,41 @@ struct Stat {
     recounts: u64,
     thp_granted: u64,
     thp_denied: u64,
+    votes: Votes,
     writes_denied: u64,
+}
+
+/// How votes in khugepaged went.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Votes {
+    for_pages: u64,
+    against_pages: u64,
+    abstained_pages: u64,
+    tied: u64,
+    denied: u64,
+}
+
+impl Votes {
+    fn of(counters: &Counters) -> Self {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Self {
+            for_pages: load(&counters.votes_for),
+            against_pages: load(&counters.votes_against),
+            abstained_pages: load(&counters.votes_abstained),
+            tied: load(&counters.votes_tied),
+            denied: load(&counters.ranges_denied),
+        }
+    }
+}
+
+impl fmt::Display for Votes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "votes_for={} votes_against={} votes_abstained={} votes_tied={} ranges_denied={}",
+            self.for_pages, self.against_pages, self.abstained_pages, self.tied, self.denied
+        )
+    }
 }
 
 impl Stat {
@@ -92,13 +131,14 @@ impl Stat {
             .effective(read)
             .books()
             .map_or(&container.books, |(_, charged)| &charged.books);
-        let load = |counter: &core::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Self {
             max_held_pages: account.account.max_held_pages(),
             failcnt: account.account.failcnt(),
             recounts: account.account.recounts(),
             thp_granted: load(&container.counters.thp_granted),
             thp_denied: load(&container.counters.thp_denied),
+            votes: Votes::of(&container.counters),
             writes_denied: load(&container.counters.writes_denied),
         }
     }

@@ -181,6 +181,14 @@ impl Mapping {
         }
     }
 
+    /// Writes to its first pages.
+    pub(crate) fn touch_first(&self, pages: usize) {
+        for offset in (0..self.len_bytes).step_by(PAGE_BYTES).take(pages) {
+            // SAFETY: As in `touch_every`.
+            unsafe { ptr::write_volatile(self.start.wrapping_add(offset), 1) };
+        }
+    }
+
     /// Writes to every page.
     pub(crate) fn touch(&self) {
         self.touch_every(PAGE_BYTES);

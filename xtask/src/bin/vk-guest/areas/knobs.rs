@@ -4,6 +4,7 @@ mod defrag;
 mod khugepaged;
 mod memory;
 mod shmem;
+mod vote;
 mod zero_page;
 
 use crate::area::{checks, Area, Module};
@@ -22,6 +23,11 @@ use shmem::{
     the_hosts_deny_stands_above_a_containers_word,
     the_shmem_files_are_the_containers_own_and_the_hosts_stay,
     what_is_written_to_a_memfd_follows_the_containers_word,
+};
+use vote::{
+    a_forked_range_is_collapsed_if_more_pages_are_for_it,
+    a_shared_memfd_is_collapsed_if_more_pages_are_for_it, nobody_votes_about_a_collapse_on_request,
+    pages_of_the_host_vote_as_the_host,
 };
 use zero_page::{
     a_read_gets_the_zero_page_as_the_containers_word_says,
@@ -45,5 +51,9 @@ pub(crate) const AREA: Area = Area {
         khugepaged_leaves_a_container_alone_that_wants_none_of_it,
         khugepaged_collapses_a_containers_shared_memory_and_none_of_the_hosts,
         a_process_gets_on_the_list_when_its_policy_starts_to_allow,
+        a_forked_range_is_collapsed_if_more_pages_are_for_it,
+        a_shared_memfd_is_collapsed_if_more_pages_are_for_it,
+        pages_of_the_host_vote_as_the_host,
+        nobody_votes_about_a_collapse_on_request,
     ],
 };

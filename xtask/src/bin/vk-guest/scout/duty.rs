@@ -161,7 +161,10 @@ impl Scout {
                 "huge" => mapping.advise(Advice::Huge)?,
                 "collapse" => mapping.advise(Advice::Collapse)?,
                 "populate" => mapping.advise(Advice::Populate)?,
-                _ => return Err(bad()),
+                _ => {
+                    let pages = word.strip_prefix("touch=").and_then(|it| it.parse().ok());
+                    mapping.touch_first(pages.ok_or_else(bad)?);
+                }
             }
         }
         Ok(String::new())

@@ -32,7 +32,7 @@ pub(crate) enum Order {
         /// By fallocate(2).
         is_allocated: bool,
     },
-    /// Does to what it holds what the words say: `nohuge`, `touch`, `read`, `huge`,
+    /// Does to what it holds what the words say: `nohuge`, `touch`, `touch=PAGES`, `read`, `huge`,
     /// `collapse`, `populate`.
     Work(String),
     /// Gets on khugepaged's list.
