@@ -18,6 +18,8 @@ Keys of this version of the module (the kernel checks them, not vkctl):
   thp_enabled                always, madvise or never
   thp_defrag                 always, defer, defer+madvise, madvise or never
   thp_shmem_enabled          always, within_size, advise, never, deny or force
+  thp_use_zero_page          0 or 1
+  thp_khugepaged             0 or 1
   vm.overcommit_memory       0, 1 or 2
   vm.overcommit_ratio        percent
   vm.overcommit_kbytes       kilobytes; counts instead of the ratio unless 0
