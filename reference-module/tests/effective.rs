@@ -205,6 +205,18 @@ fn only_more_than_never_needs_the_gate() {
         [true, true, false]
     );
     assert!(!own(&[(MEMORY, b"2")]).needs_gate());
+    let shmem = |text: &[u8]| own(&[(Key::Thp(vk_thp::Key::ShmemEnabled), text)]).needs_gate();
+    assert_eq!(
+        [&b"advise"[..], b"force", b"never", b"deny"].map(shmem),
+        [true, true, false, false]
+    );
+}
+
+#[test]
+fn only_a_container_with_the_zero_page_needs_the_flag_raised() {
+    let needs = |text: &[u8]| own(&[(Key::Thp(vk_thp::Key::UseZeroPage), text)]).needs_zero_page();
+    assert_eq!([&b"0"[..], b"1"].map(needs), [false, true]);
+    assert!(!own(&[(THP, b"always")]).needs_zero_page());
 }
 
 #[test]

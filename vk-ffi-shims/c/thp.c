@@ -35,6 +35,14 @@ notrace bool vk_vma_is_anonymous(const void *vma)
 	return vma_is_anonymous((struct vm_area_struct *)vma);
 }
 
+notrace bool vk_vma_is_too_small(const void *p)
+{
+	const struct vm_area_struct *vma = p;
+
+	return vma_is_anonymous((struct vm_area_struct *)vma) &&
+	       ALIGN(vma->vm_start, HPAGE_PMD_SIZE) + HPAGE_PMD_SIZE > vma->vm_end;
+}
+
 unsigned long vk_vma_flags(const void *vma)
 {
 	return ((const struct vm_area_struct *)vma)->vm_flags;

@@ -321,6 +321,8 @@ unsigned long vk_vma_flags(const void *vma);
 unsigned int vk_vma_thp_disable(const void *vma);
 /* Whether the machine has no huge pages at all. */
 bool vk_thp_unsupported(void);
+/* Anonymous, and no huge page fits into it anywhere. */
+bool vk_vma_is_too_small(const void *vma);
 bool vk_vma_is_shmem(const void *vma);
 /* Huge PFN mappings, which no policy applies to. */
 bool vk_vma_is_huge_pfn(const void *vma);

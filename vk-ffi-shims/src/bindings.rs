@@ -394,6 +394,9 @@ unsafe extern "C" {
     pub fn vk_thp_unsupported() -> bool;
 }
 unsafe extern "C" {
+    pub fn vk_vma_is_too_small(vma: *const ::core::ffi::c_void) -> bool;
+}
+unsafe extern "C" {
     pub fn vk_vma_is_shmem(vma: *const ::core::ffi::c_void) -> bool;
 }
 unsafe extern "C" {

@@ -101,6 +101,13 @@ impl Vma<'_> {
         unsafe { bindings::vk_vma_is_anonymous(self.as_ptr()) }
     }
 
+    /// Tells whether it is anonymous memory into which no huge page fits.
+    #[inline]
+    pub fn is_too_small(self) -> bool {
+        // SAFETY: Live (type invariant).
+        unsafe { bindings::vk_vma_is_too_small(self.as_ptr()) }
+    }
+
     /// Tells whether it maps shmem: `shmem_enabled` and mount options decide there.
     pub fn is_shmem(self) -> bool {
         // SAFETY: Live (type invariant).

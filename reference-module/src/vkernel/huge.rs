@@ -28,6 +28,11 @@ fn allowable(
 /// What a policy leaves of `orders`; `None` if the host's policy decides.
 fn ours(vma: Option<Vma<'_>>, vm_flags: u64, asker: u32, orders: u64) -> Option<u64> {
     let vma = vma?;
+    // What do_huge_pmd_anonymous_page() finds first, whatever the answer is here.
+    let is_huge_fault = asker == Asker::PageFault as u32 && orders == Orders::PMD.bits();
+    if is_huge_fault && vma.is_too_small() {
+        return Some(0);
+    }
     if !is_enforced() {
         return None;
     }
