@@ -13,11 +13,15 @@ use vk_sysctl::{Value, Values};
 pub struct Effective<Id, Books> {
     thp: vk_thp::Values,
     sysctl: Values,
-    /// That of `sysctl`, which is asked on each charge.
+    /// That of `sysctl`.
     overcommit_mode: Option<Mode>,
+    /// The same, which is asked on each charge, if no other account is around this one's.
+    lone_mode: Option<Mode>,
     writable: [bool; Key::COUNT],
     source: [Option<Id>; Key::COUNT],
     books: Option<(Id, Books)>,
+    /// Another container with an account is around the one of `books`.
+    is_surrounded: bool,
 }
 
 /// Where an effective value comes from.
@@ -42,9 +46,11 @@ impl<Id: Copy, Books> Effective<Id, Books> {
             thp: vk_thp::Values::new(),
             sysctl: Values::new(),
             overcommit_mode: None,
+            lone_mode: None,
             writable: [false; Key::COUNT],
             source: [None; Key::COUNT],
             books: None,
+            is_surrounded: false,
         }
     }
 
@@ -78,9 +84,14 @@ impl<Id: Copy, Books> Effective<Id, Books> {
                 *writable = own.rule(key).is_writable;
             }
         }
-        if self.books.is_none() && own.has_overcommit() {
-            self.books = Some((id, books()));
+        if own.has_overcommit() {
+            if self.books.is_none() {
+                self.books = Some((id, books()));
+            } else {
+                self.is_surrounded = true;
+            }
         }
+        self.lone_mode = self.overcommit_mode.filter(|_| !self.is_surrounded);
     }
 
     /// Tells whether everything is the host's.
@@ -158,6 +169,19 @@ impl<Id: Copy, Books> Effective<Id, Books> {
     #[inline]
     pub fn overcommit_mode(&self) -> Option<Mode> {
         self.overcommit_mode
+    }
+
+    /// Returns the mode of the commit policy if that alone decides: if it is not the host's, and no
+    /// container with a commit policy of its own is around the one whose account is charged.
+    #[inline]
+    pub fn lone_mode(&self) -> Option<Mode> {
+        self.lone_mode
+    }
+
+    /// Tells whether a container with a commit policy of its own is around the one whose account is
+    /// charged, so that its account is charged too.
+    pub fn is_surrounded(&self) -> bool {
+        self.is_surrounded
     }
 
     /// Returns the commit policy, with the host's values for what is not set.

@@ -108,12 +108,28 @@ impl Account {
         request: &Request,
         recount: impl FnOnce() -> Option<u64>,
     ) -> Result<(), Refusal> {
+        let (charge, verdict) = self.judge(policy, memory, reserves, request, recount);
+        if verdict.is_err() {
+            self.refuse(charge);
+        }
+        verdict
+    }
+
+    /// Charges `request` and judges it, recounting before a refusal; takes nothing back.
+    pub(crate) fn judge(
+        &self,
+        policy: &Policy,
+        memory: &Memory,
+        reserves: &Reserves,
+        request: &Request,
+        recount: impl FnOnce() -> Option<u64>,
+    ) -> (Charge, Result<(), Refusal>) {
         let mut charge = self.charge(request.pages);
         let verdict = |committed_pages| judge(policy, memory, reserves, request, committed_pages);
 
         let first = verdict(charge.held_pages());
         if first.is_ok() {
-            return first;
+            return (charge, first);
         }
         let last = match policy.mode {
             Mode::Never => match self.recount_for(&mut charge, recount) {
@@ -122,10 +138,7 @@ impl Account {
             },
             Mode::Heuristic | Mode::Always => first,
         };
-        if last.is_err() {
-            self.refuse(charge);
-        }
-        last
+        (charge, last)
     }
 
     /// Adds `pages` and returns the proof, which also knows the new estimate.
@@ -161,15 +174,25 @@ impl Account {
     /// ```
     #[inline]
     pub fn try_charge(&self, pages: i64, bound_pages: i64) -> bool {
+        self.charge_below(pages, bound_pages).is_some()
+    }
+
+    /// [`try_charge`](Self::try_charge), with the charge.
+    #[inline]
+    pub(crate) fn charge_below(&self, pages: i64, bound_pages: i64) -> Option<Charge> {
         let pages = u64::try_from(pages).unwrap_or(0);
         let bound_pages = u64::try_from(bound_pages).unwrap_or(0);
         // Relaxed: as in `charge`.
-        self.tally
-            .fetch_update(Relaxed, Relaxed, |word| {
-                let charged = Tally::from_word(word).plus_below(pages, bound_pages);
-                charged.map(Tally::word)
-            })
-            .is_ok()
+        let before = self.tally.fetch_update(Relaxed, Relaxed, |word| {
+            let charged = Tally::from_word(word).plus_below(pages, bound_pages);
+            charged.map(Tally::word)
+        });
+        let tally = Tally::from_word(before.ok()?);
+        Some(Charge {
+            pages,
+            era: tally.era(),
+            held_pages: tally.held_pages().saturating_add(pages as i64),
+        })
     }
 
     /// Takes back a charge that was refused.
@@ -260,6 +283,20 @@ impl Charge {
     /// Returns the estimate right after the charge, the charge included.
     pub fn held_pages(&self) -> i64 {
         self.held_pages
+    }
+
+    /// An era has 15 bits.
+    pub(crate) fn era(&self) -> u32 {
+        self.era as u32
+    }
+
+    /// Makes one of what was kept of it; the estimate is not known any more.
+    pub(crate) fn made_before(pages: u64, era: u32) -> Self {
+        Self {
+            pages,
+            era: u64::from(era),
+            held_pages: 0,
+        }
     }
 }
 

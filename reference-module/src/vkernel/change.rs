@@ -231,7 +231,7 @@ fn publish(
             engine::arm_for(control, &own)?;
             let is_first = own.has_overcommit() && !before.has_overcommit();
             if is_first {
-                recount(id);
+                charge::recount(id);
             }
             registry::change(control, id, own).map_err(|error| match error {
                 ChangeError::Gone => gone(),
@@ -239,7 +239,7 @@ fn publish(
             })?;
             if is_first {
                 // Once more, for what was charged in between and followed by nobody.
-                recount(id);
+                charge::recount(id);
             }
             engine::settle(control);
             tell_changes(Target::Namespace(id.number), &before, &own);
@@ -260,19 +260,6 @@ fn publish(
         }
     }
     Ok(())
-}
-
-fn recount(id: Id) {
-    each_namespace(|ns| {
-        if ns.id() != id.number {
-            return true;
-        }
-        let read = ReadGuard::new();
-        if let Some(container) = registry::find(&read, ns) {
-            charge::recount(ns, &container.books);
-        }
-        false
-    });
 }
 
 fn keep(control: &mut ControlGuard, new: Kept) -> Answer<'static> {

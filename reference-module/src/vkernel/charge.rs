@@ -2,13 +2,17 @@
 //!
 //! Hooks: `__vm_enough_memory`, `vm_commit_limit`, `vm_memory_committed` of mm/util.c.
 
-use crate::books::Books;
-use crate::container::{Container, Effective};
+use crate::container::{Container, Effective, Id};
 use crate::engine::is_enforced;
 use crate::events;
-use crate::registry;
-use vk_ffi_shims::{briefly_of_mm, clock_ns, hook, jiffies, overcommit, Mm, Namespace, ReadGuard};
-use vk_overcommit::{least_allowed_pages, Backoff, Memory, Mode, Policy, Request, Reserves};
+use crate::registry::{self, Accountable};
+use vk_ffi_shims::{
+    briefly_of_mm, clock_ns, each_namespace, hook, jiffies, overcommit, BriefGuard, Mm, Namespace,
+    ReadGuard, Reading,
+};
+use vk_overcommit::{
+    least_allowed_pages, Backoff, Charges, Memory, Mode, Policy, Refusal, Request, Reserves,
+};
 
 const ENOMEM: i32 = 12;
 const PAGE_SHIFT: u32 = 12;
@@ -77,9 +81,10 @@ fn ours(mm: Option<Mm<'_>>, pages: i64, cap_sys_admin: bool) -> Option<i32> {
 #[inline]
 fn glance(mm: Option<Mm<'_>>, pages: i64) -> Option<Glance> {
     briefly_of_mm(mm, |read, ns| {
-        let effective = registry::find(read, ns)?.effective(read);
+        let container = registry::find(read, ns)?;
+        let effective = container.effective(read);
         let (_, charged) = effective.books()?;
-        match effective.overcommit_mode() {
+        match effective.lone_mode() {
             Some(Mode::Always) => {
                 charged.account.charge(pages);
                 overcommit::account(pages);
@@ -93,9 +98,48 @@ fn glance(mm: Option<Mm<'_>>, pages: i64) -> Option<Glance> {
                 overcommit::charge(mm, pages);
                 Some(Glance::Granted)
             }
-            Some(Mode::Heuristic) | None => Some(Glance::Unclear),
+            Some(Mode::Heuristic) | None => Some(glance_around(read, container, mm, pages)),
         }
     })
+}
+
+/// Does the same for a container that others are around: each of them has to grant it.
+#[cold]
+#[inline(never)]
+fn glance_around(
+    read: &BriefGuard,
+    container: &Container,
+    mm: Option<Mm<'_>>,
+    pages: i64,
+) -> Glance {
+    if !container.effective(read).is_surrounded() {
+        return Glance::Unclear;
+    }
+    let now = jiffies();
+    let mut charges = Charges::new();
+    for (_, effective, charged) in registry::accountable(read, container) {
+        let bound_pages = match effective.overcommit_mode() {
+            Some(Mode::Always) => i64::MAX,
+            Some(Mode::Never) => charged.least_allowed.pages(now),
+            Some(Mode::Heuristic) | None => 0,
+        };
+        if !charges.try_charge(&charged.account, pages, bound_pages) {
+            return Glance::Unclear;
+        }
+    }
+    overcommit::charge(mm, pages);
+    Glance::Granted
+}
+
+/// A request as it is examined, for whichever account.
+struct Question<'g> {
+    subject: Namespace<'g>,
+    pages: i64,
+    cap_sys_admin: bool,
+    mm_total_vm_pages: Option<u64>,
+    in_flight_pages: u64,
+    machine: overcommit::Machine,
+    host: Policy,
 }
 
 /// Gathers all that a decision needs, decides, and recounts before a refusal.
@@ -103,69 +147,99 @@ fn glance(mm: Option<Mm<'_>>, pages: i64) -> Option<Glance> {
 fn examine(mm: Option<Mm<'_>>, pages: i64, cap_sys_admin: bool) -> Option<i32> {
     let read = ReadGuard::new();
     let subject = Namespace::of_mm(&read, mm)?;
-    let effective = registry::find(&read, subject)?.effective(&read);
-    let (owner, books) = effective.books()?;
-    // Before anything is read that goes into the limit.
-    let now = jiffies();
-    let policy = effective.overcommit(host_policy());
-
+    let container = registry::find(&read, subject)?;
+    let mut accountables = registry::accountable(&read, container).peekable();
+    accountables.peek()?;
     overcommit::account(pages);
-    if policy.mode == Mode::Always {
-        books.account.charge(pages);
-        return Some(0);
-    }
-    // An ancestor lives as long as its descendants.
-    let ns = subject.ancestor(owner.address).unwrap_or(subject);
-    let machine = overcommit::machine();
-    let in_flight_pages = overcommit::in_flight_pages(mm, pages);
-    let request = Request {
+    let question = Question {
+        subject,
         pages,
-        cap_sys_admin: cap_sys_admin || ns.is_admin(),
+        cap_sys_admin,
         mm_total_vm_pages: mm.map(Mm::total_pages),
+        in_flight_pages: overcommit::in_flight_pages(mm, pages),
+        machine: overcommit::machine(),
+        host: host_policy(),
     };
-    let reserves = Reserves {
-        admin_pages: machine.admin_reserve_pages,
-        user_pages: machine.user_reserve_pages,
-    };
-    let memory = memory(ns, &machine);
-    let least_pages = least_allowed_pages(&policy, &memory, &reserves);
-    books.least_allowed.keep(now, least_pages);
-    let mut taken = None;
-    let verdict = books
-        .account
-        .admit(&policy, &memory, &reserves, &request, || {
+    let mut charges = Charges::new();
+    for accountable in accountables {
+        if question.put_to(accountable, &mut charges).is_err() {
+            refuse(&question, accountable.0);
+            return Some(-ENOMEM);
+        }
+    }
+    Some(0)
+}
+
+/// What a refusal leaves behind, but for the accounts.
+fn refuse(question: &Question<'_>, by: Id) {
+    overcommit::account(question.pages.wrapping_neg());
+    overcommit::warn(question.pages);
+    let bytes = question.pages.unsigned_abs().saturating_mul(1 << PAGE_SHIFT);
+    events::tell_refused(question.subject.id(), by.number, bytes);
+}
+
+impl Question<'_> {
+    /// Charges one account more, if its container admits the request.
+    fn put_to<'a>(
+        &self,
+        (owner, effective, charged): Accountable<'a>,
+        charges: &mut Charges<'a>,
+    ) -> Result<(), Refusal> {
+        // Before anything is read that goes into the limit.
+        let now = jiffies();
+        let policy = effective.overcommit(self.host);
+        if policy.mode == Mode::Always {
+            charges.charge(&charged.account, self.pages);
+            return Ok(());
+        }
+        // An ancestor lives as long as its descendants.
+        let ns = self.subject.ancestor(owner.address).unwrap_or(self.subject);
+        let memory = memory(ns, &self.machine);
+        let reserves = Reserves {
+            admin_pages: self.machine.admin_reserve_pages,
+            user_pages: self.machine.user_reserve_pages,
+        };
+        let least_pages = least_allowed_pages(&policy, &memory, &reserves);
+        charged.least_allowed.keep(now, least_pages);
+        let request = Request {
+            pages: self.pages,
+            cap_sys_admin: self.cap_sys_admin || ns.is_admin(),
+            mm_total_vm_pages: self.mm_total_vm_pages,
+        };
+        let mut taken = None;
+        let recount = || {
             if !overcommit::may_recount() {
                 return None;
             }
-            taken = Some(books.refusals.take(clock_ns())?);
-            Some(ns.accounted_pages()?.pages.saturating_add(in_flight_pages))
-        });
-    match verdict {
-        Ok(()) => {
-            if let Some(recount) = taken {
-                recount.clear();
-            }
-            Some(0)
+            taken = Some(charged.refusals.take(clock_ns())?);
+            let counted = ns.accounted_pages()?;
+            Some(counted.pages.saturating_add(self.in_flight_pages))
+        };
+        let account = &charged.account;
+        let verdict = charges.admit(account, &policy, &memory, &reserves, &request, recount);
+        if let (Ok(()), Some(recount)) = (verdict, taken) {
+            recount.clear();
         }
-        Err(_) => {
-            overcommit::account(pages.wrapping_neg());
-            overcommit::warn(pages);
-            let bytes = pages.unsigned_abs().saturating_mul(1 << PAGE_SHIFT);
-            events::tell_refused(subject.id(), owner.number, bytes);
-            Some(-ENOMEM)
-        }
+        verdict
     }
 }
 
-/// The commit limit of the container, in pages.
-pub(crate) fn limit_pages(ns: Namespace<'_>, effective: &Effective) -> Option<u64> {
-    let (owner, _) = effective.books()?;
-    let ns = ns.ancestor(owner.address).unwrap_or(ns);
-    let policy = effective.overcommit(host_policy());
-    Some(vk_overcommit::commit_limit_pages(
-        &policy,
-        &memory(ns, &overcommit::machine()),
-    ))
+/// The commit limit of the container, in pages: that of its own mode, and no more than what mode 2
+/// leaves to a container around it.
+pub(crate) fn limit_pages(
+    read: &Reading,
+    ns: Namespace<'_>,
+    container: &Container,
+) -> Option<u64> {
+    let (machine, host) = (overcommit::machine(), host_policy());
+    let limits = registry::accountable(read, container).enumerate();
+    let counting = limits.filter_map(|(outward, (owner, effective, _))| {
+        let policy = effective.overcommit(host);
+        let memory = memory(ns.ancestor(owner.address).unwrap_or(ns), &machine);
+        let limit = vk_overcommit::commit_limit_pages(&policy, &memory);
+        (outward == 0 || policy.mode == Mode::Never).then_some(limit)
+    });
+    counting.min()
 }
 
 /// What the container has committed, in pages: recounted, at most every 100 ms.
@@ -186,36 +260,45 @@ pub(crate) fn held_pages(ns: Namespace<'_>, effective: &Effective) -> Option<u64
     Some(books.account.held_pages().unsigned_abs())
 }
 
-/// Counts what a container already holds, when it gets a commit policy.
+/// Counts what the container `id` holds already, when it gets a commit policy.
 ///
 /// Process context, no mmap lock held.
-pub(crate) fn recount(ns: Namespace<'_>, books: &Books) {
-    if let Some(recount) = books.account.try_begin_recount() {
-        if let Some(counted) = ns.accounted_pages() {
-            recount.finish(counted.pages);
+pub(crate) fn recount(id: Id) {
+    each_namespace(|ns| {
+        if ns.id() != id.number {
+            return true;
         }
-    }
+        let read = ReadGuard::new();
+        let container = registry::find(&read, ns).filter(|container| container.id == id);
+        if let Some(recount) = container.and_then(|it| it.books.account.try_begin_recount()) {
+            if let Some(counted) = ns.accounted_pages() {
+                recount.finish(counted.pages);
+            }
+        }
+        false
+    });
 }
 
-fn current<T>(then: impl FnOnce(Namespace<'_>, &Container, &Effective) -> Option<T>) -> Option<T> {
+fn current<T>(
+    then: impl FnOnce(&ReadGuard, Namespace<'_>, &Container) -> Option<T>,
+) -> Option<T> {
     if !is_enforced() {
         return None;
     }
     let read = ReadGuard::new();
     let ns = Namespace::of_current(&read)?;
-    let container = registry::find(&read, ns)?;
-    then(ns, container, container.effective(&read))
+    then(&read, ns, registry::find(&read, ns)?)
 }
 
 /// `CommitLimit` of /proc/meminfo. Process context.
 fn commit_limit(hook: &vm_commit_limit<'_>) -> u64 {
-    let ours = current(|ns, _, effective| limit_pages(ns, effective));
+    let ours = current(|read, ns, container| limit_pages(read, ns, container));
     ours.unwrap_or_else(|| hook.host())
 }
 
 /// `Committed_AS` of /proc/meminfo. Process context.
 fn memory_committed(hook: &vm_memory_committed<'_>) -> u64 {
-    let ours = current(|ns, _, effective| held_pages(ns, effective));
+    let ours = current(|read, ns, container| held_pages(ns, container.effective(read)));
     ours.unwrap_or_else(|| hook.host())
 }
 

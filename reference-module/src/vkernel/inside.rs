@@ -1,5 +1,6 @@
 //! A write from inside a container to a key that has a private value there.
 
+use crate::charge;
 use crate::container::{count, Container};
 use crate::engine::{self, is_enforced};
 use crate::events;
@@ -79,6 +80,10 @@ pub(crate) fn write(hook: HookId, key: Key, setting: Setting) -> core::result::R
         ChangeError::Gone => Denial::NotOurs,
         ChangeError::NoMemory => Denial::Errno(-ENOMEM),
     })?;
+    if own.has_overcommit() && !before.has_overcommit() {
+        // Its account was charged with nothing while the one around it was its own.
+        charge::recount(id);
+    }
     engine::settle(&mut control);
     let target = Target::Namespace(id.number);
     events::tell_changes(target, &before, &own, Writer::Inside(current_pid()));

@@ -58,6 +58,30 @@ pub(crate) fn find_at(read: &Reading, address: Address) -> Option<&Container> {
     TABLE.find(read, address)
 }
 
+/// A container with a commit policy of its own: who, its effective values, its account.
+pub(crate) type Accountable<'g> = (Id, &'g Effective, &'g Charged);
+
+/// Walks over the containers with a commit policy of their own that `container` is in, itself
+/// included, from the nearest outward: what it holds, they hold.
+pub(crate) fn accountable<'g>(
+    read: &'g Reading,
+    container: &'g Container,
+) -> impl Iterator<Item = Accountable<'g>> {
+    let mut next = Some(container);
+    let step = move || loop {
+        let at = next?;
+        let effective = at.effective(read);
+        let (owner, charged) = effective.books()?;
+        if owner == at.id {
+            next = at.parent.and_then(|parent| TABLE.find(read, parent));
+            return Some((owner, effective, charged));
+        }
+        // Outward: a snapshot names nobody below its own container.
+        next = TABLE.find(read, owner.address);
+    };
+    core::iter::from_fn(step).take(LEVELS)
+}
+
 /// Walks over all containers.
 pub(crate) fn iter(read: &ReadGuard) -> impl Iterator<Item = &Container> {
     TABLE.iter(read)

@@ -43,7 +43,7 @@ pub(crate) fn stat<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
             if let Some(container) = registry::find(&read, ns) {
                 let effective = container.effective(&read);
                 held = charge::held_pages(ns, effective);
-                limit = charge::limit_pages(ns, effective);
+                limit = charge::limit_pages(&read, ns, container);
             }
             false
         });

@@ -10,6 +10,12 @@ pub(crate) use crate::setting::{chosen, OVERCOMMIT as MODE, THP};
 /// The share of the memory that mode 2 lets be committed, in percent.
 pub(crate) const RATIO: &str = "/proc/sys/vm/overcommit_ratio";
 
+/// What mode 2 keeps for administrators.
+pub(crate) const ADMIN_RESERVE: &str = "/proc/sys/vm/admin_reserve_kbytes";
+
+/// What it keeps from a process that grows.
+pub(crate) const USER_RESERVE: &str = "/proc/sys/vm/user_reserve_kbytes";
+
 /// Leaves the module as the next check expects it: armed, without a default.
 pub(crate) struct Tidy;
 

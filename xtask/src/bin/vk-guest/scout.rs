@@ -68,6 +68,18 @@ impl Scout {
         Ok(scout)
     }
 
+    /// Sends one that is process 1 of a new pid namespace below that of `outer`.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started.
+    pub(crate) fn send_below(outer: &Self) -> Result<Self> {
+        let mut inner = Self::send()?;
+        inner.does(&Order::Enter(format!("/proc/{}/ns/pid", outer.pid()?)))?;
+        inner.does(&Order::NewPid)?;
+        Ok(inner)
+    }
+
     /// Gives an order; returns what it brought, or the error's number.
     ///
     /// # Errors

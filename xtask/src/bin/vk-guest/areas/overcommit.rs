@@ -1,5 +1,7 @@
 //! Commit accounting: each container has the mode and the limit of its own.
 
+mod nested;
+
 use std::fs;
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use crate::oci::Spec;
 use crate::pairs::Pairs;
 use crate::problem::{expect, expect_eq, Outcome};
 use crate::setting::{Setting, OVERCOMMIT};
+use nested::*;
 
 /// The area.
 pub(crate) const AREA: Area = Area {
@@ -36,6 +39,9 @@ pub(crate) const AREA: Area = Area {
         nothing_is_killed,
         the_hosts_sum_has_what_containers_map_and_nothing_refused,
         what_is_held_falls_when_processes_end,
+        a_nested_namespace_in_mode_1_stays_within_the_limit_around_it,
+        nested_namespaces_share_the_limit_around_them,
+        what_is_granted_inside_is_charged_around_it,
     ],
 };
 

@@ -7,7 +7,7 @@ use anyhow::{bail, ensure, Context, Result};
 use crate::container::{wait_until, Container};
 use crate::demo::cast::Cast;
 use crate::demo::role::{LIMITED, PLAIN, REDIS};
-use crate::policy::RATIO;
+use crate::policy::{ADMIN_RESERVE, RATIO, USER_RESERVE};
 use crate::problem::{expect, expect_contains, expect_eq, Outcome};
 use crate::program;
 use crate::setting::{Setting, OVERCOMMIT};
@@ -19,10 +19,6 @@ pub(crate) const WARNING: &str = "WARNING Memory overcommit must be enabled!";
 const VALUES: &str = "64";
 const VALUE_BYTES: &str = "1048000";
 const DATA_BYTES: u64 = 64 << 20;
-
-/// What the kernel keeps back for administrators in mode 2, an eighth of a limit of 96 MiB.
-const ADMIN_RESERVE: &str = "/proc/sys/vm/admin_reserve_kbytes";
-const USER_RESERVE: &str = "/proc/sys/vm/user_reserve_kbytes";
 
 /// How long saving may take.
 const SAVE_LIMIT: Duration = Duration::from_secs(60);

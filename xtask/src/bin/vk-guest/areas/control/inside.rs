@@ -137,11 +137,11 @@ pub(super) fn bounds_that_come_later_hold_for_nested_containers() -> Outcome {
     let outer = Scout::send_into_new_namespace()?;
     let ns = target(outer.namespace()?);
     // Two ways to have a value before anybody sets a bound: set, and born with.
-    let mut inner = send_below(&outer)?;
+    let mut inner = Scout::send_below(&outer)?;
     let inner_ns = target(inner.namespace()?);
     set(&inner_ns, &[("vm.overcommit_ratio", "90")])?;
     set("default", &[("vm.overcommit_ratio", "95")])?;
-    let mut born = send_below(&outer)?;
+    let mut born = Scout::send_below(&outer)?;
     expect_eq("the value set", inner.read(RATIO)?.as_str(), "90")?;
     expect_eq("the value born with", born.read(RATIO)?.as_str(), "95")?;
     let bounds = [
@@ -149,7 +149,7 @@ pub(super) fn bounds_that_come_later_hold_for_nested_containers() -> Outcome {
         ("vm.overcommit_ratio.max", "60"),
     ];
     set(&ns, &bounds)?;
-    let mut younger = send_below(&outer)?;
+    let mut younger = Scout::send_below(&outer)?;
     for scout in [&mut inner, &mut born, &mut younger] {
         expect_eq("the value inside", scout.read(RATIO)?.as_str(), "60")?;
         let ns_of_it = target(scout.namespace()?);
@@ -165,14 +165,6 @@ pub(super) fn bounds_that_come_later_hold_for_nested_containers() -> Outcome {
     unset(&ns)?;
     expect_eq("the value at last", inner.read(RATIO)?.as_str(), "90")?;
     expect_eq("of the other", born.read(RATIO)?.as_str(), "95")
-}
-
-/// Sends a scout into a new namespace below that of `outer`.
-fn send_below(outer: &Scout) -> anyhow::Result<Scout> {
-    let mut inner = Scout::send()?;
-    inner.does(&Order::Enter(format!("/proc/{}/ns/pid", outer.pid()?)))?;
-    inner.does(&Order::NewPid)?;
-    Ok(inner)
 }
 
 pub(super) fn refuses_bounds_without_a_value_between_them() -> Outcome {

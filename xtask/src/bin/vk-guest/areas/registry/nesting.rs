@@ -2,8 +2,6 @@
 
 use std::fs;
 
-use anyhow::Result;
-
 use crate::calls::Space;
 use crate::container::{Container, Runtime};
 use crate::policy::{chosen, set, shown, target, unset, MODE, THP};
@@ -18,18 +16,10 @@ const LIMITED: &[(&str, &str)] = &[
     ("vm.overcommit_kbytes", "262144"),
 ];
 
-/// Sends a scout into a new namespace below that of `outer`.
-fn send_below(outer: &Scout) -> Result<Scout> {
-    let mut inner = Scout::send()?;
-    inner.does(&Order::Enter(format!("/proc/{}/ns/pid", outer.pid()?)))?;
-    inner.does(&Order::NewPid)?;
-    Ok(inner)
-}
-
 pub(super) fn nested_namespaces_inherit_three_deep() -> Outcome {
     let mut first = Scout::send_into_new_namespace()?;
-    let mut second = send_below(&first)?;
-    let mut third = send_below(&second)?;
+    let mut second = Scout::send_below(&first)?;
+    let mut third = Scout::send_below(&second)?;
     let outer = target(first.namespace()?);
     set(
         &outer,
@@ -60,8 +50,8 @@ pub(super) fn nested_namespaces_inherit_three_deep() -> Outcome {
 
 pub(super) fn a_value_of_its_own_wins_and_unset_gives_the_outer_back() -> Outcome {
     let mut first = Scout::send_into_new_namespace()?;
-    let mut second = send_below(&first)?;
-    let mut third = send_below(&second)?;
+    let mut second = Scout::send_below(&first)?;
+    let mut third = Scout::send_below(&second)?;
     let (outer, middle) = (target(first.namespace()?), target(second.namespace()?));
     set(
         &outer,
@@ -89,8 +79,8 @@ pub(super) fn a_value_of_its_own_wins_and_unset_gives_the_outer_back() -> Outcom
 
 pub(super) fn a_change_reaches_what_is_nested_at_once() -> Outcome {
     let first = Scout::send_into_new_namespace()?;
-    let second = send_below(&first)?;
-    let mut third = send_below(&second)?;
+    let second = Scout::send_below(&first)?;
+    let mut third = Scout::send_below(&second)?;
     let outer = target(first.namespace()?);
     for value in ["1", "0", "1", "0", "1"] {
         set(&outer, &[("vm.overcommit_memory", value)])?;
@@ -106,7 +96,7 @@ pub(super) fn what_is_born_below_a_policy_has_it_first_thing() -> Outcome {
         &[("vm.overcommit_memory", "1")],
     )?;
     for _ in 0..10 {
-        let mut born = send_below(&first)?;
+        let mut born = Scout::send_below(&first)?;
         expect_eq("the newborn", born.read(MODE)?.as_str(), "1")?;
     }
     Ok(())
