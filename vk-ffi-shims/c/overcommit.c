@@ -33,6 +33,7 @@ void vk_overcommit_bind(void)
 	VK_BIND(vk_host_overcommit_kbytes, "sysctl_overcommit_kbytes");
 	VK_BIND(vk_admin_reserve_kbytes, "sysctl_admin_reserve_kbytes");
 	VK_BIND(vk_user_reserve_kbytes, "sysctl_user_reserve_kbytes");
+	vk_host_commit_bind();
 }
 
 notrace void vk_overcommit_account(long pages)
@@ -211,9 +212,16 @@ static struct mm_struct *vk_owned_mm(struct task_struct *task)
 #define VK_RECOUNT_SURE 1024
 #define VK_RECOUNT_NS (10 * NSEC_PER_MSEC)
 
-long vk_ns_accounted_pages(const void *p, long *unlocked)
+/* Whether a task's mm is to be counted; under RCU. */
+static bool vk_is_wanted(struct task_struct *task, bool (*wanted)(const void *ns))
 {
-	struct pid_namespace *ns = (struct pid_namespace *)p;
+	struct pid *pid = task_pid(task);
+
+	return !wanted || (pid && pid->level && wanted(ns_of_pid(pid)));
+}
+
+long vk_accounted_pages(struct pid_namespace *ns, bool (*wanted)(const void *ns), long *unlocked)
+{
 	u64 end = ktime_get_mono_fast_ns() + VK_RECOUNT_NS;
 	unsigned long vmas = 0;
 	long sum = 0;
@@ -232,7 +240,7 @@ long vk_ns_accounted_pages(const void *p, long *unlocked)
 		if (pid) {
 			nr = pid_nr_ns(pid, ns);
 			task = pid_task(pid, PIDTYPE_TGID);
-			if (task)
+			if (task && vk_is_wanted(task, wanted))
 				mm = vk_owned_mm(task);
 		}
 		rcu_read_unlock();
@@ -264,6 +272,11 @@ long vk_ns_accounted_pages(const void *p, long *unlocked)
 		}
 		mmput_async(mm);
 	}
+}
+
+long vk_ns_accounted_pages(const void *ns, long *unlocked)
+{
+	return vk_accounted_pages((struct pid_namespace *)ns, NULL, unlocked);
 }
 
 bool vk_may_recount(void)

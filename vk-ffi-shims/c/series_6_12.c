@@ -142,17 +142,22 @@ VK_HOOK(wake_up_new_task, BEFORE(TASK), void, struct task_struct *);
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_SYSCTL
 
-VK_HOOK_STATIC(overcommit_policy_handler, REPLACE(CURRENT), VK_PROC_HANDLER);
+VK_HOOK_STATIC(overcommit_policy_handler, SHADOW(CURRENT), VK_PROC_HANDLER);
 VK_HOOK_STATIC(overcommit_ratio_handler, REPLACE(CURRENT), VK_PROC_HANDLER);
 VK_HOOK_STATIC(overcommit_kbytes_handler, REPLACE(CURRENT), VK_PROC_HANDLER);
 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_OVERCOMMIT
 
-VK_HOOK_AS(vm_enough_memory, __vm_enough_memory, REPLACE(MM), int,
+VK_HOOK_AS(vm_enough_memory, __vm_enough_memory, SHADOW(MM), int,
 	   struct mm_struct *, long, int);
 VK_HOOK(vm_commit_limit, REPLACE(CURRENT), unsigned long);
 VK_HOOK(vm_memory_committed, REPLACE(CURRENT), unsigned long);
+VK_HOOK(do_mmap, PRE(MMAP), unsigned long, struct file *, unsigned long, unsigned long,
+	unsigned long, unsigned long, vm_flags_t, unsigned long, unsigned long *,
+	struct list_head *);
+struct ipc_params;
+VK_HOOK_STATIC(newseg, PRE(SEGMENT), int, struct ipc_namespace *, struct ipc_params *);
 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_THP

@@ -25,6 +25,14 @@ typedef unsigned int vk_tva_t;
 typedef enum tva_type vk_tva_t;
 #endif
 
+/* What __vm_enough_memory() takes for an mm: const, or not yet. */
+#include <linux/mm.h>
+typedef typeof(__builtin_choose_expr(
+	__builtin_types_compatible_p(typeof(__vm_enough_memory),
+				     int (const struct mm_struct *, long, int)),
+	(const struct mm_struct *)0, (struct mm_struct *)0)) vk_charged_mm_t;
+
+struct ctl_table;
 struct kobj_attribute;
 struct file;
 struct kobject;
@@ -37,6 +45,10 @@ struct vm_area_struct;
 unsigned int vk_mm_thp_disable(const struct mm_struct *mm);
 
 VK_HOOK_DECLARE(wake_up_new_task, void, struct task_struct *task);
+VK_HOOK_DECLARE(overcommit_policy_handler, int, const struct ctl_table *table, int write,
+		void *buffer, size_t *lenp, loff_t *ppos);
+VK_HOOK_DECLARE(vm_enough_memory, int, vk_charged_mm_t mm, long pages, int cap_sys_admin);
+VK_HOOK_DECLARE(vm_commit_limit, unsigned long, void);
 VK_HOOK_DECLARE(thp_allowable_orders, unsigned long, struct vm_area_struct *vma,
 		unsigned long vm_flags, vk_tva_t type, unsigned long orders);
 VK_HOOK_DECLARE(thp_enabled_store, long, struct kobject *kobj, struct kobj_attribute *attr,
@@ -72,6 +84,12 @@ void vk_thp_bind(void);
 void vk_shmem_bind(void);
 void vk_zero_page_bind(void);
 void vk_vote_bind(void);
+void vk_host_commit_bind(void);
+
+/* Under RCU: the sum over the tasks of @ns and below whose namespace is wanted, the host's not.
+ * As vk_ns_accounted_pages(). */
+struct pid_namespace;
+long vk_accounted_pages(struct pid_namespace *ns, bool (*wanted)(const void *ns), long *unlocked);
 
 /* The functions behind transparent_hugepage/enabled and defrag, whose names are not unique. */
 unsigned long vk_find_thp_enabled_show(void);

@@ -17,6 +17,7 @@
 
 #include <linux/hash.h>
 #include <linux/kprobes.h>
+#include <linux/mman.h>
 #include <linux/mm_types.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
@@ -25,6 +26,7 @@
 #include <linux/stringify.h>
 #include <asm/linkage.h>
 #include <asm/percpu.h>
+#include <uapi/linux/shm.h>
 #include "vk_hook.h"
 
 /*
@@ -187,6 +189,24 @@ static_assert(VK_GOLDEN_RATIO == GOLDEN_RATIO_64);
 		"cmpl $0, vk_pid_level(%rax)\n\t"			\
 		"jne " ours "\n"					\
 		"1:\t" VK_TO_HOST(name)
+
+/*
+ * As CURRENT, of the calls with MAP_NORESERVE: do_mmap(file, addr, len, prot, flags, ...). Three
+ * instructions for the others.
+ */
+#define VK_FILTER_MMAP(name, ours)					\
+		"testl $" __stringify(MAP_NORESERVE) ", %r8d\n\t"	\
+		"jnz 3f\n\t"						\
+		VK_TO_HOST(name)					\
+		"3:\t" VK_FILTER_CURRENT(name, ours)
+
+/* The same with SHM_NORESERVE, in octal: newseg(ns, params), where params is key and flags. */
+#define VK_FILTER_SEGMENT(name, ours)					\
+		"testl $010000, 4(%rsi)\n\t"				\
+		"jnz 3f\n\t"						\
+		VK_TO_HOST(name)					\
+		"3:\t" VK_FILTER_CURRENT(name, ours)
+static_assert(SHM_NORESERVE == 010000 && sizeof(key_t) == 4);
 
 /* Stubs by kind. REPLACE, AROUND and SHADOW: ours go to the handler, which answers. */
 #define VK_STUB_REPLACE(name, filter)					\

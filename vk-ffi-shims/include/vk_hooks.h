@@ -35,6 +35,8 @@
  *		as VMA; where it is NULL, as MM with the mm of the running task
  *	SECOND_VMA_OR_CURRENT
  *		the same for the second argument
+ *	MMAP, SEGMENT	as CURRENT, of the calls of do_mmap() and newseg() that ask for memory that
+ *		is not charged
  *
  * What is compared, when
  *	the line with the kernel's header: here, by __builtin_types_compatible_p
@@ -110,6 +112,8 @@ VK_STUB_OFFSETS
 #define __VK_SUBJECT_FAULT	VK_SUBJECT_FAULT
 #define __VK_SUBJECT_VMA_OR_CURRENT	VK_SUBJECT_VMA_OR_CURRENT
 #define __VK_SUBJECT_SECOND_VMA_OR_CURRENT	VK_SUBJECT_SECOND_VMA_OR_CURRENT
+#define __VK_SUBJECT_MMAP	VK_SUBJECT_CURRENT
+#define __VK_SUBJECT_SEGMENT	VK_SUBJECT_CURRENT
 
 /*
  * The static calls carry the prototype. A handler need not be there in a file that says so, for

@@ -303,6 +303,20 @@ void vk_overcommit_charge(const void *mm, long pages);
  */
 long vk_ns_accounted_pages(const void *ns, long *unlocked);
 bool vk_may_recount(void);	/* false in atomic context */
+
+/*
+ * The host in mode 2, while containers have modes of their own: c/host_commit.c. Opened after
+ * the hooks of the feature are armed, closed before they go. Process context.
+ */
+int vk_host_commit_open(void);
+void vk_host_commit_close(void);
+
+/* What becomes of MAP_NORESERVE and SHM_NORESERVE. */
+enum vk_reserve {
+	VK_RESERVE_AS_HOST = 0,	/* as the host's mode has it */
+	VK_RESERVE_HONOURED = 1,	/* not charged: modes 0 and 1 */
+	VK_RESERVE_IGNORED = 2,	/* charged all the same: mode 2 */
+};
 /* The kernel's own words, rate-limited. */
 void vk_overcommit_warn(long pages);
 
@@ -485,6 +499,10 @@ void vk_handler_later(void);		/* workqueue */
 void vk_handler_placed(const void *ns, const void *memcg);
 /* Whether a range may be collapsed: process context, the mmap lock is held. */
 bool vk_handler_vote(const void *range);
+/* An enum vk_reserve, for current or the owner of @mm; any context. */
+int vk_handler_reserve(const void *mm);
+/* Whether tasks of @ns have a mode of their own that is not 2; any context, under RCU. */
+bool vk_handler_apart(const void *ns);
 #endif
 
 #endif

@@ -374,6 +374,16 @@ unsafe extern "C" {
     pub fn vk_may_recount() -> bool;
 }
 unsafe extern "C" {
+    pub fn vk_host_commit_open() -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_host_commit_close();
+}
+pub const VK_RESERVE_AS_HOST: vk_reserve = 0;
+pub const VK_RESERVE_HONOURED: vk_reserve = 1;
+pub const VK_RESERVE_IGNORED: vk_reserve = 2;
+pub type vk_reserve = ::core::ffi::c_uint;
+unsafe extern "C" {
     pub fn vk_overcommit_warn(pages: ::core::ffi::c_long);
 }
 pub const VK_TVA_SMAPS: vk_tva = 0;

@@ -242,9 +242,11 @@ pub unsafe fn id_of(hook: *const c_void) -> HookId {
 /// | `hook!(store NAME => f)` | of a sysfs `store` | `fn(&[u8]) -> Option<Result<(), i32>>` |
 /// | `hook!(show_pmd NAME => f)`, `store_pmd` | as above | as above, for the directory of PMD order only |
 ///
-/// Four are no hooks of a kernel function but called by C: `hook!(birth => f)` and
+/// Six are no hooks of a kernel function but called by C: `hook!(birth => f)` and
 /// `hook!(end => f)` with `fn(Namespace)`, `hook!(placed => f)` with `fn(Namespace, Memcg)`,
-/// `hook!(later => f)` with `fn()`.
+/// `hook!(later => f)` with `fn()`; `hook!(reserve => f)` with `fn(Option<Mm>) -> Reserve`, for
+/// MAP_NORESERVE and SHM_NORESERVE; and `hook!(apart => f)` with
+/// `fn(&ReadGuard, Namespace) -> bool`, for who has a mode of its own that is not 2.
 #[macro_export]
 macro_rules! hook {
     (fn $name:ident($($arg:ident: $ty:ty),* $(,)?) -> $ret:ty, Pre<$filter:ident> => $handler:expr) => {
@@ -481,6 +483,32 @@ macro_rules! hook {
             let handler: fn($crate::Range<'_>) -> bool = $handler;
             // SAFETY: The range is good for this call.
             handler(unsafe { $crate::Range::from_raw(range) })
+        }
+    };
+    (reserve => $handler:expr) => {
+        #[doc(hidden)]
+        #[no_mangle]
+        unsafe extern "C" fn vk_handler_reserve(
+            mm: *const $crate::__private::core::ffi::c_void,
+        ) -> i32 {
+            let handler: fn(Option<$crate::Mm<'_>>) -> $crate::overcommit::Reserve = $handler;
+            // SAFETY: Null, or the mm of the running task.
+            handler(unsafe { $crate::Mm::from_raw(mm) }) as i32
+        }
+    };
+    (apart => $handler:expr) => {
+        #[doc(hidden)]
+        #[no_mangle]
+        unsafe extern "C" fn vk_handler_apart(
+            ns: *const $crate::__private::core::ffi::c_void,
+        ) -> bool {
+            let handler: fn(&$crate::ReadGuard, $crate::Namespace<'_>) -> bool = $handler;
+            let read = $crate::ReadGuard::new();
+            // SAFETY: That of a task, under RCU.
+            match unsafe { $crate::Namespace::from_raw(ns) } {
+                Some(ns) => handler(&read, ns),
+                None => false,
+            }
         }
     };
     (later => $handler:expr) => {

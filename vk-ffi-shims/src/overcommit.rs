@@ -39,6 +39,38 @@ pub struct Counted {
     pub unlocked_pages: u64,
 }
 
+/// What becomes of MAP_NORESERVE and SHM_NORESERVE, which ask for memory that is not charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Reserve {
+    /// As the host's mode has it.
+    AsHost = bindings::VK_RESERVE_AS_HOST,
+    /// They are honoured: modes 0 and 1.
+    Honoured = bindings::VK_RESERVE_HONOURED,
+    /// They are not: mode 2.
+    Ignored = bindings::VK_RESERVE_IGNORED,
+}
+
+/// Lets the host, while it is in mode 2, be judged without what containers apart from it hold
+/// (c/host_commit.c). Process context, with the hooks of the feature armed.
+///
+/// # Errors
+///
+/// A negative errno: they are not. The host is judged as without the module then.
+pub fn open_host_gate() -> Result<(), i32> {
+    // SAFETY: Process context; it looks itself at what it needs.
+    match unsafe { bindings::vk_host_commit_open() } {
+        0 => Ok(()),
+        errno => Err(errno),
+    }
+}
+
+/// Lets the host be judged as without the module. Process context, before the hooks go.
+pub fn close_host_gate() {
+    // SAFETY: Process context.
+    unsafe { bindings::vk_host_commit_close() };
+}
+
 /// Moves the kernel's own counter, as `vm_acct_memory()`. Any context.
 #[inline]
 pub fn account(pages: i64) {

@@ -1,11 +1,13 @@
 //! Overcommit: who may commit how much, and what `/proc/meminfo` says of it.
 //!
-//! Hooks: `__vm_enough_memory`, `vm_commit_limit`, `vm_memory_committed` of mm/util.c.
+//! Hooks: `__vm_enough_memory`, `vm_commit_limit`, `vm_memory_committed` of mm/util.c; `do_mmap` of
+//! mm/mmap.c and `newseg` of ipc/shm.c.
 
 use crate::container::{Container, Effective, Id};
 use crate::engine::is_enforced;
 use crate::events;
 use crate::registry::{self, Accountable};
+use vk_ffi_shims::overcommit::Reserve;
 use vk_ffi_shims::{
     briefly_of_mm, clock_ns, each_namespace, hook, jiffies, overcommit, BriefGuard, Mm, Namespace,
     ReadGuard, Reading,
@@ -56,12 +58,7 @@ enum Glance {
 
 /// Before `__vm_enough_memory()`: any context, also atomic (swapoff). The global counter moves
 /// exactly as in the original.
-fn enough(
-    hook: &vm_enough_memory<'_>,
-    mm: Option<Mm<'_>>,
-    pages: i64,
-    cap_sys_admin: i32,
-) -> i32 {
+fn enough(hook: &vm_enough_memory<'_>, mm: Option<Mm<'_>>, pages: i64, cap_sys_admin: i32) -> i32 {
     ours(mm, pages, cap_sys_admin != 0).unwrap_or_else(|| hook.host(mm, pages, cap_sys_admin))
 }
 
@@ -174,7 +171,10 @@ fn examine(mm: Option<Mm<'_>>, pages: i64, cap_sys_admin: bool) -> Option<i32> {
 fn refuse(question: &Question<'_>, by: Id) {
     overcommit::account(question.pages.wrapping_neg());
     overcommit::warn(question.pages);
-    let bytes = question.pages.unsigned_abs().saturating_mul(1 << PAGE_SHIFT);
+    let bytes = question
+        .pages
+        .unsigned_abs()
+        .saturating_mul(1 << PAGE_SHIFT);
     events::tell_refused(question.subject.id(), by.number, bytes);
 }
 
@@ -224,13 +224,43 @@ impl Question<'_> {
     }
 }
 
+/// Before `do_mmap()` and `newseg()`: what the flags ask for that say not to charge.
+///
+/// The strictest counts: mode 2 of the container or of one around it.
+fn reserve(mm: Option<Mm<'_>>) -> Reserve {
+    if !is_enforced() {
+        return Reserve::AsHost;
+    }
+    let read = ReadGuard::new();
+    let ns = Namespace::of_mm(&read, mm);
+    let Some(container) = ns.and_then(|ns| registry::find(&read, ns)) else {
+        return Reserve::AsHost;
+    };
+    let modes = registry::accountable(&read, container);
+    let mut modes = modes.map(|(_, effective, _)| effective.overcommit_mode());
+    match modes.next() {
+        Some(Some(Mode::Never)) => Reserve::Ignored,
+        Some(Some(_)) if modes.any(|mode| mode == Some(Mode::Never)) => Reserve::Ignored,
+        Some(Some(_)) => Reserve::Honoured,
+        Some(None) | None => Reserve::AsHost,
+    }
+}
+
+/// Tells whether what the namespace holds is no business of a host in mode 2: whether the outermost
+/// container with a commit policy that it is in has a mode of its own, and no limit.
+fn is_apart(read: &ReadGuard, ns: Namespace<'_>) -> bool {
+    if !is_enforced() {
+        return false;
+    }
+    let container = registry::find(read, ns);
+    let outermost = container.and_then(|it| registry::accountable(read, it).last());
+    let mode = outermost.and_then(|(_, effective, _)| effective.overcommit_mode());
+    matches!(mode, Some(Mode::Heuristic | Mode::Always))
+}
+
 /// The commit limit of the container, in pages: that of its own mode, and no more than what mode 2
 /// leaves to a container around it.
-pub(crate) fn limit_pages(
-    read: &Reading,
-    ns: Namespace<'_>,
-    container: &Container,
-) -> Option<u64> {
+pub(crate) fn limit_pages(read: &Reading, ns: Namespace<'_>, container: &Container) -> Option<u64> {
     let (machine, host) = (overcommit::machine(), host_policy());
     let limits = registry::accountable(read, container).enumerate();
     let counting = limits.filter_map(|(outward, (owner, effective, _))| {
@@ -279,9 +309,7 @@ pub(crate) fn recount(id: Id) {
     });
 }
 
-fn current<T>(
-    then: impl FnOnce(&ReadGuard, Namespace<'_>, &Container) -> Option<T>,
-) -> Option<T> {
+fn current<T>(then: impl FnOnce(&ReadGuard, Namespace<'_>, &Container) -> Option<T>) -> Option<T> {
     if !is_enforced() {
         return None;
     }
@@ -305,3 +333,5 @@ fn memory_committed(hook: &vm_memory_committed<'_>) -> u64 {
 hook!(fn vm_enough_memory(mm: Option<Mm<'_>>, pages: i64, cap_sys_admin: i32) -> i32, Replace<Mm> => enough);
 hook!(fn vm_commit_limit() -> u64, Replace<Current> => commit_limit);
 hook!(fn vm_memory_committed() -> u64, Replace<Current> => memory_committed);
+hook!(reserve => crate::charge::reserve);
+hook!(apart => crate::charge::is_apart);

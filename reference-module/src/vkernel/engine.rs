@@ -13,7 +13,8 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel::prelude::*;
 use vk_ffi_shims::vk_hook::{ArmError, Armed, DisarmError, Draining, Group, HookId, Planned};
 use vk_ffi_shims::{
-    hook, ControlCell, ControlGuard, Feature, Ftrace, Inline, Namespace, ReadGuard, Sites,
+    hook, overcommit, ControlCell, ControlGuard, Feature, Ftrace, Inline, Namespace, ReadGuard,
+    Sites,
 };
 use vk_reference_module::{Errno, Event, Own, Refusal, What};
 
@@ -96,6 +97,9 @@ impl Life {
         match planned.arm() {
             Ok(armed) => {
                 self.stage = Stage::Armed(armed);
+                if self.feature == Feature::Overcommit {
+                    open_host_gate();
+                }
                 events::tell(|| Event::Hooked(self.feature.name()));
                 Ok(())
             }
@@ -118,6 +122,9 @@ impl Life {
                 return Ok(());
             }
         };
+        if self.feature == Feature::Overcommit {
+            overcommit::close_host_gate();
+        }
         match armed.disarm() {
             Ok(draining) => {
                 self.stage = Stage::Draining(draining);
@@ -149,6 +156,13 @@ impl Life {
                 Err(error)
             }
         }
+    }
+}
+
+/// Without it the host's mode 2 counts what containers commit: said, and no reason to refuse.
+fn open_host_gate() {
+    if let Err(errno) = overcommit::open_host_gate() {
+        pr_warn!("the host's mode 2 counts containers too: errno {}\n", errno);
     }
 }
 

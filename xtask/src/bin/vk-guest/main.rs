@@ -49,6 +49,7 @@ mod tracer;
 mod userfault;
 mod values;
 mod watchdog;
+mod ways;
 mod work;
 
 use std::process::ExitCode;

@@ -1,6 +1,9 @@
 //! Commit accounting: each container has the mode and the limit of its own.
 
+mod host;
 mod nested;
+mod scouts;
+mod ways;
 
 use std::fs;
 use std::time::Duration;
@@ -16,7 +19,9 @@ use crate::oci::Spec;
 use crate::pairs::Pairs;
 use crate::problem::{expect, expect_eq, Outcome};
 use crate::setting::{Setting, OVERCOMMIT};
+use host::*;
 use nested::*;
+use ways::*;
 
 /// The area.
 pub(crate) const AREA: Area = Area {
@@ -42,6 +47,24 @@ pub(crate) const AREA: Area = Area {
         a_nested_namespace_in_mode_1_stays_within_the_limit_around_it,
         nested_namespaces_share_the_limit_around_them,
         what_is_granted_inside_is_charged_around_it,
+        noreserve_is_charged_in_mode_2,
+        noreserve_is_honoured_in_mode_1_of_a_host_in_mode_2,
+        a_segment_with_noreserve_is_charged_in_mode_2,
+        a_segment_is_judged,
+        a_shared_mapping_is_judged,
+        huge_pages_keep_their_own_noreserve,
+        brk_is_judged,
+        mprotect_is_judged,
+        mremap_is_judged,
+        the_stack_is_judged,
+        who_enters_is_judged,
+        who_shares_memory_across_namespaces_is_judged_as_itself,
+        a_program_holds_nothing_of_the_one_before_it,
+        a_host_in_mode_2_is_not_starved_by_a_container_in_mode_1,
+        a_host_that_was_in_mode_2_before_is_not_starved_either,
+        a_container_without_a_policy_is_not_starved_either,
+        the_hosts_own_limit_holds_beside_containers,
+        what_a_container_in_mode_2_holds_counts_for_the_host,
     ],
 };
 

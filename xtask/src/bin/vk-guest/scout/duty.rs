@@ -5,7 +5,8 @@ use std::io::{self, IoSliceMut, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
 
 use rustix::mm::MapFlags;
 use rustix::net::{recvmsg, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
@@ -18,6 +19,7 @@ use crate::door::{number, Door};
 use crate::khugepaged;
 use crate::mapping::{Advice, Mapping};
 use crate::userfault::Userfault;
+use crate::ways::Way;
 
 /// Longer orders there are none.
 const ORDER_MAX: usize = 1 << 20;
@@ -103,6 +105,10 @@ impl Scout {
             Order::HoldFilled { mib, is_allocated } => {
                 return self.hold(filled(mib << 20, is_allocated)?)
             }
+            Order::Commit(way, mib) => {
+                let way = Way::named(&way).map_err(io::Error::other)?;
+                return way.takes(mib << 20).map_err(io::Error::other);
+            }
             Order::Enlist => khugepaged::enlist().map_err(io::Error::other)?,
             Order::Userfault => return self.userfault(),
             Order::Work(words) => return self.work(&words),
@@ -122,6 +128,11 @@ impl Scout {
                 goes_on_in_child()?;
             }
             Order::Orphan => goes_on_as_orphan()?,
+            Order::Exec => {
+                self.reports(&Ok(String::new()))?;
+                return Err(Command::new("/proc/self/exe").arg("scout").exec());
+            }
+            Order::Aim(path) => enter(File::open(path)?.as_fd(), Space::Pid)?,
             Order::Enter(path) => {
                 enter(File::open(path)?.as_fd(), Space::Pid)?;
                 goes_on_in_child()?;

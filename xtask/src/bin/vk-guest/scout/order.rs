@@ -35,6 +35,8 @@ pub(crate) enum Order {
     /// Does to what it holds what the words say: `nohuge`, `touch`, `touch=PAGES`, `read`, `huge`,
     /// `collapse`, `populate`.
     Work(String),
+    /// Takes a way to so many MiB more, for good; reports what came of it.
+    Commit(String, usize),
     /// Gets on khugepaged's list.
     Enlist,
     /// Lets others fill what it holds; reports the number of the descriptor for that.
@@ -60,6 +62,10 @@ pub(crate) enum Order {
     ForkTwice,
     /// Goes on, if it is process 1, in a child of a child that has ended, as a daemon does.
     Orphan,
+    /// Goes on as the same program, anew.
+    Exec,
+    /// Has its children in the pid namespace of this file from now on.
+    Aim(String),
     /// Goes on in a child that is in the pid namespace of this file.
     Enter(String),
 }

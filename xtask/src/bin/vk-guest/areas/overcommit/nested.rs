@@ -1,13 +1,11 @@
 //! Limits of namespaces that are nested: whatever is inside counts for all around it.
 
-use crate::door::errno_name;
-use crate::policy::{set, shown, target, ADMIN_RESERVE, MODE, USER_RESERVE};
+use crate::areas::overcommit::scouts::{holds, stat, NoReserves};
+use crate::policy::{set, shown, target, MODE};
 use crate::problem::{expect, expect_eq, Outcome};
-use crate::row::row;
-use crate::scout::{Order, Scout};
-use crate::setting::Setting;
+use crate::scout::Scout;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 /// A limit of 128 MiB, which the container may write over.
 const WRITABLE: &[(&str, &str)] = &[
@@ -15,34 +13,6 @@ const WRITABLE: &[(&str, &str)] = &[
     ("vm.overcommit_kbytes", "131072"),
     ("vm.overcommit_memory.inside", "rw"),
 ];
-
-/// What no limit leaves aside.
-pub(super) struct NoReserves {
-    _admin: Setting,
-    _user: Setting,
-}
-
-impl NoReserves {
-    /// Lets the limits be the whole limits.
-    pub(super) fn put() -> Result<Self> {
-        Ok(Self {
-            _admin: Setting::put(ADMIN_RESERVE, "0")?,
-            _user: Setting::put(USER_RESERVE, "0")?,
-        })
-    }
-}
-
-/// Lets a scout hold so many MiB; tells the name of the error if it may not.
-fn holds(scout: &mut Scout, mib: usize) -> Result<String> {
-    let report = scout.order(&Order::Hold(mib))?;
-    Ok(report.map_or_else(errno_name, |_| "ok".to_owned()))
-}
-
-fn stat(scout: &Scout, word: &str) -> Result<u64> {
-    let ns = target(scout.namespace()?);
-    let number = row("stat", &ns, &ns)?.word(word).parse();
-    number.with_context(|| format!("no {word} of {ns}"))
-}
 
 /// A container with a limit that it may write over, and a namespace inside that did: now in `mode`.
 fn outer_and_inner(mode: &str) -> Result<(Scout, Scout)> {
