@@ -209,9 +209,10 @@ fn refusal_of_disarm(error: DisarmError) -> Refusal<'static> {
 
 fn what_stays(hook: HookId, errno: i32) -> What {
     let symbol = symbol(hook);
-    match Inline::why(hook) {
-        Some(why) if Sites::is_inline(hook) => What::Stays { symbol, why },
-        _ => What::Hook { symbol, errno },
+    let why = Sites::is_inline(hook).then(|| Inline::why(hook)).flatten();
+    match why {
+        Some(why) => What::Stays { symbol, why },
+        None => What::Hook { symbol, errno },
     }
 }
 

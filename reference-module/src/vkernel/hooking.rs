@@ -85,7 +85,8 @@ fn show_hook(hook: HookId, info: &HookInfo, out: &mut Output) {
     )
     .ok();
     let is_in = matches!(info.state, State::Armed | State::Draining) && Sites::is_inline(hook);
-    if let Some(place) = Inline::site(hook).filter(|_| is_in) {
+    let place = is_in.then(|| Inline::site(hook)).flatten();
+    if let Some(place) = place {
         let displaced = Hex(place.displaced.bytes());
         write!(out, " site={:#x} displaced={displaced}", place.site).ok();
     }

@@ -17,6 +17,30 @@ pub(super) const FEATURES: &[(&str, &str)] = &[("feature", "sysctl"), ("feature"
 /// The length of a jump.
 const JUMP: usize = 5;
 
+/// The first bytes of a hooked function, as the module reads them: what `/proc/kcore` says too where
+/// there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) symbol: String,
+    pub(super) feature: String,
+    pub(super) state: String,
+    pub(super) bytes: String,
+}
+
+impl Entry {
+    /// Those of all hooks.
+    pub(super) fn all() -> Result<Vec<Self>> {
+        let rows = rows("hooks", "", &[])?;
+        let entries = rows.iter().map(|row| Self {
+            symbol: row.name.clone(),
+            feature: row.word("feature").to_owned(),
+            state: row.word("state").to_owned(),
+            bytes: row.word("entry").to_owned(),
+        });
+        Ok(entries.collect())
+    }
+}
+
 /// A hook that is in by a jump of ours, as the module says.
 pub(super) struct Jump {
     pub(super) symbol: String,

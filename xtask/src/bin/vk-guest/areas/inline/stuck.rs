@@ -6,8 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::jump::{Jump, FEATURES};
-use crate::areas::hook::site::Site;
+use super::jump::{Entry, Jump, FEATURES};
 use crate::door::{Door, Reply};
 use crate::loaded::Loaded;
 use crate::policy::{set, target, MODE};
@@ -92,7 +91,7 @@ pub(super) fn a_kprobe_on_the_jump_keeps_it_in() -> Outcome {
 
 pub(super) fn a_kprobe_on_displaced_instructions_keeps_it_out() -> Outcome {
     let _loaded = Loaded::with(&["armed=0"])?;
-    let before = Site::all()?;
+    let before = Entry::all()?;
     rows("arm", "", FEATURES)?;
     let jumps = Jump::all()?;
     let jump = jumps.iter().find(|jump| jump.symbol == HOOK);
@@ -115,91 +114,78 @@ pub(super) fn a_kprobe_on_displaced_instructions_keeps_it_out() -> Outcome {
         drop(kprobe);
     }
     rows("disarm", "", &[])?;
-    for (before, now) in before.iter().zip(&Site::all()?) {
-        expect_eq(&now.symbol, now.bytes.clone(), before.bytes.clone())?;
+    for (before, now) in before.iter().zip(&Entry::all()?) {
+        expect_eq(&now.symbol, &now.bytes, &before.bytes)?;
     }
     rows("arm", "", FEATURES)?;
     expect(Jump::all()?.len() >= 6, "fewer", "6 jumps")
 }
 
+/// Two hooks, both inline: a step of the second takes the first out again.
+pub(super) fn whichever_step_fails_nothing_is_left() -> Outcome {
+    let _loaded = Loaded::with(&["armed=0"])?;
+    let untouched = lifecycle()?;
+    rows("arm", "", &[])?;
+    if !Path::new(FAULTS).exists() {
+        return skip("this kernel injects no faults");
+    }
+    let armed = lifecycle()?;
+    expect_eq("inline", Jump::all()?.len(), 2)?;
+    let mut failed = 0;
+    for step in 0..MOST_STEPS {
+        let disarmed = with_fault(step, "vkernel 1 disarm\n")?;
+        if !disarmed {
+            rows("disarm", "", &[])?;
+        }
+        are_as(&untouched, "disarm", step)?;
+        let rearmed = with_fault(step, "vkernel 1 arm\n")?;
+        failed += usize::from(!disarmed) + usize::from(!rearmed);
+        if !rearmed {
+            are_as(&untouched, "an arm that failed", step)?;
+            rows("arm", "", &[])?;
+        }
+        are_as(&armed, "arm", step)?;
+        if disarmed && rearmed {
+            break;
+        }
+    }
+    expect(failed >= 20, failed, "20 failures or more")?;
+    rows("disarm", "", &[])?;
+    are_as(&untouched, "the last disarm", MOST_STEPS)
+}
+
 /// The kernel's own fault injection, where it is configured: the Nth step fails.
 const FAULTS: &str = "/sys/kernel/debug/fail_vk_text";
 
-/// More steps than arming or disarming all hooks has.
-const MOST_STEPS: usize = 200;
+/// More steps than going in or out has, of two hooks.
+const MOST_STEPS: usize = 40;
 
-/// Lets the step with this number fail, from now on.
-fn fail_step(number: usize) -> Result<()> {
+/// Sends a request during which step number `step` fails; tells whether it was carried out.
+fn with_fault(step: usize, request: &str) -> Result<bool> {
     let values = [
         ("probability", 100),
         ("interval", 1),
         ("verbose", 0),
-        ("space", number),
+        ("space", step + 1),
         ("times", 1),
     ];
     for (name, value) in values {
         fs::write(format!("{FAULTS}/{name}"), format!("{value}\n"))?;
     }
-    Ok(())
+    let reply = ask(request);
+    fs::write(format!("{FAULTS}/times"), "0\n")?;
+    Ok(reply?.is_ok())
 }
 
-fn fail_nothing() -> Result<()> {
-    Ok(fs::write(format!("{FAULTS}/times"), "0\n")?)
+fn lifecycle() -> Result<Vec<Entry>> {
+    let all = Entry::all()?.into_iter();
+    Ok(all.filter(|it| it.feature == "lifecycle").collect())
 }
 
-pub(super) fn whichever_step_fails_nothing_is_left() -> Outcome {
-    let _loaded = Loaded::with(&["armed=0"])?;
-    let untouched = Site::all()?;
-    rows("arm", "", FEATURES)?;
-    if !Path::new(FAULTS).exists() {
-        return skip("this kernel injects no faults");
-    }
-    let armed = Site::all()?;
-    rows("disarm", "", &[])?;
-    let mut failed = 0;
-    for step in 0..MOST_STEPS {
-        fail_step(step)?;
-        let refused = ask("vkernel 1 arm\nfeature=sysctl\nfeature=overcommit\n")?;
-        fail_nothing()?;
-        if refused.is_ok() {
-            break;
-        }
-        failed += 1;
-        // A feature goes in as a whole or not at all.
-        are_whole(&untouched, &armed, step)?;
-        rows("arm", "", FEATURES)?;
-        fail_step(step)?;
-        let refused = ask("vkernel 1 disarm\n")?;
-        fail_nothing()?;
-        if !refused.is_ok() {
-            failed += 1;
-        }
-        rows("disarm", "", &[])?;
-        are_as(&untouched, step)?;
-    }
-    expect(failed >= 40, failed, "40 failures or more")?;
-    are_as(&untouched, MOST_STEPS)
-}
-
-fn are_as(untouched: &[Site], step: usize) -> Outcome {
-    for site in untouched {
-        let what = format!("{} after step {step}", site.symbol);
-        expect_eq(&what, site.bytes_now()?, site.bytes.clone())?;
-    }
-    Ok(())
-}
-
-fn are_whole(untouched: &[Site], armed: &[Site], step: usize) -> Outcome {
-    let now = Site::all()?;
-    for feature in ["lifecycle", "sysctl", "overcommit"] {
-        let of = |sites: &[Site]| -> Vec<Vec<u8>> {
-            let its = sites.iter().filter(|site| site.feature == feature);
-            its.map(|site| site.bytes.clone()).collect()
-        };
-        let bytes = of(&now);
-        let is_whole = bytes == of(untouched) || bytes == of(armed);
-        let seen = format!("{feature} after step {step}: {bytes:02x?}");
-        expect(is_whole, seen, "all hooks of it or none")?;
+fn are_as(before: &[Entry], when: &str, step: usize) -> Outcome {
+    for (before, now) in before.iter().zip(&lifecycle()?) {
+        let what = format!("{} after {when}, step {step}", now.symbol);
+        expect_eq(&what, &now.bytes, &before.bytes)?;
     }
     Ok(())
 }

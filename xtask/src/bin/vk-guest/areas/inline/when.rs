@@ -4,8 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use super::jump::Jump;
-use crate::areas::hook::site::Site;
+use super::jump::{Entry, Jump};
 use crate::churn::Churn;
 use crate::container::wait_until;
 use crate::loaded::Loaded;
@@ -33,7 +32,7 @@ pub(super) fn twenty_cycles_of_arm_and_disarm_under_load() -> Outcome {
         expect(jumps >= 6, format!("{jumps} in cycle {cycle}"), "6 jumps")?;
         expect_eq("the value while armed", scout.read(MODE)?.as_str(), "1")?;
         rows("disarm", "", &[])?;
-        for site in Site::all()? {
+        for site in Entry::all()? {
             let what = format!("{} in cycle {cycle}", site.symbol);
             expect_eq(&what, site.state.as_str(), "planned")?;
         }
