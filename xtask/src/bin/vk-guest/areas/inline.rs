@@ -22,6 +22,7 @@ pub(crate) const AREA: Area = Area {
         trampolines_do_what_the_jumps_displace,
         what_cannot_be_inline_stays_with_ftrace_and_says_why,
         one_hook_is_inline_and_the_others_are_not,
+        auto_is_inline_where_a_bpf_program_has_the_function,
         a_choice_is_refused_where_it_cannot_be,
         an_unknown_back_end_is_refused_at_load,
         the_switch_of_ftrace_is_not_for_inline_hooks,

@@ -1,8 +1,10 @@
 //! Which hooks are inline, and who says so.
 
 use super::jump::Jump;
+use crate::bpf::{self, Place, Program};
 use crate::door::Door;
 use crate::loaded::Loaded;
+use crate::meminfo::kb;
 use crate::module;
 use crate::policy::{listed, set, target, MODE};
 use crate::problem::{expect, expect_contains, expect_eq, Outcome};
@@ -83,6 +85,34 @@ pub(super) fn one_hook_is_inline_and_the_others_are_not() -> Outcome {
     expect_eq("256 MiB by ftrace", refused.err(), Some(libc::ENOMEM))?;
     let taken = scout.order(&Order::Map(8))?;
     expect_eq("8 MiB by ftrace", taken.err(), None)
+}
+
+pub(super) fn auto_is_inline_where_a_bpf_program_has_the_function() -> Outcome {
+    const TAKEN: &str = "vm_commit_limit";
+    bpf::counts_runs(true)?;
+    let program = Program::attach(Place::Fentry, TAKEN, None, 0)??;
+    let _loaded = Loaded::with(&["backend=auto"])?;
+    let mut scout = Scout::send_into_new_namespace()?;
+    let pairs = [
+        ("vm.overcommit_memory", "2"),
+        ("vm.overcommit_kbytes", "98304"),
+    ];
+    set(&target(scout.namespace()?), &pairs)?;
+    for row in rows("hooks", "", &[])? {
+        let expected = match (row.word("feature"), row.name.as_str()) {
+            (_, TAKEN) => "inline",
+            ("thp", _) => "auto",
+            _ => "ftrace",
+        };
+        expect_eq(&row.name, row.word("backend"), expected)?;
+    }
+    let runs = program.runs()?;
+    let limit = kb(&scout.read("/proc/meminfo")?, "CommitLimit")?;
+    expect_eq("the limit inside", limit, 98304)?;
+    expect(program.runs()? > runs, program.runs()?, "another run")?;
+    drop(program);
+    let limit = kb(&scout.read("/proc/meminfo")?, "CommitLimit")?;
+    expect_eq("the limit without the program", limit, 98304)
 }
 
 pub(super) fn a_choice_is_refused_where_it_cannot_be() -> Outcome {
