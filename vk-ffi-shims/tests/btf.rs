@@ -249,6 +249,20 @@ fn a_name_is_found_whole_and_by_its_kind() {
 }
 
 #[test]
+fn names_every_function_and_nothing_else() {
+    let mut btf = Maker::new();
+    let int = btf.int("int", 4);
+    btf.function("do_mmap", int, &[]);
+    btf.structure("mm_struct", 8, &[]);
+    btf.function("do_munmap", int, &[int]);
+    let (bytes, mut index) = (btf.bytes(), [0; 8]);
+    let mut names = Vec::new();
+    let btf = Btf::parse(&bytes, &mut index).expect("well-formed");
+    assert_eq!(btf.each_function(|name| names.push(name)), Ok(()));
+    assert_eq!(names, [&b"do_mmap"[..], b"do_munmap"]);
+}
+
+#[test]
 fn an_unknown_kind_is_stepped_over_only_with_its_layout() {
     const NOVEL: u32 = 30;
     let mut btf = Maker::new();

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::cache::Cache;
 use crate::report::Report;
-use crate::{bindings, build_area, formula, hookcheck, places, series};
+use crate::{bindings, build_area, formula, hookability, hookcheck, places, series};
 
 /// A check that needs no kernel and belongs to no crate alone, with the name of its line.
 type Fresh = (&'static str, fn(&Cache, &mut Report) -> Result<()>);
@@ -16,6 +16,7 @@ const FRESH: &[Fresh] = &[
     (bindings::NAME, bindings::check),
     (series::NAME, series::check),
     (hookcheck::NAME, hookcheck::check),
+    (hookability::NAME, hookability::check),
     (formula::NAME, formula::check),
     (places::NAME, places::check),
 ];

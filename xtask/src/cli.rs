@@ -15,7 +15,8 @@ use crate::release::Release;
 use crate::report::Report;
 use crate::root::Root;
 use crate::{
-    bench, bindings, check, clean, demo, hookcheck, insn, install, kdir, test, torture, verify_hw,
+    bench, bindings, check, clean, demo, hookability, hookcheck, insn, install, kdir, test, torture,
+    verify_hw,
 };
 
 /// The vKernel developer's command: prepares the lab, builds, boots, checks.
@@ -114,6 +115,17 @@ enum Task {
         update: bool,
         /// A kernel, linked or as a boot image; the newest stock kernel, if not given
         vmlinux: Option<PathBuf>,
+    },
+    /// Say of every function of a kernel which back end can hook it, or why none can
+    Hookability {
+        /// A kernel, linked or as a boot image; the newest stock kernel, if not given
+        vmlinux: Option<PathBuf>,
+        /// Write a line for each symbol to this file
+        #[arg(long, value_name = "FILE")]
+        csv: Option<PathBuf>,
+        /// Print JSON, every symbol included, instead of tables
+        #[arg(long)]
+        json: bool,
     },
     /// Decode whole texts: the stock kernel's, the Rust compiler's and the C library's, and compare
     /// with other decoders
@@ -214,6 +226,11 @@ pub(crate) fn run() -> Result<ExitCode> {
             return Ok(report.close());
         }
         Task::Hookcheck { update, vmlinux } => hookcheck::run(vmlinux.as_deref(), update)?,
+        Task::Hookability { vmlinux, csv, json } => hookability::run(&hookability::Wanted {
+            vmlinux: vmlinux.as_deref(),
+            csv: csv.as_deref(),
+            is_json: json,
+        })?,
         Task::Sweep => return insn::sweep(),
         Task::Peers => insn::peers()?,
         Task::Fuzz { inputs, seed } => return insn::fuzz(inputs, seed),

@@ -1,4 +1,4 @@
-//! What xtask and its guest program both know: the request, the report and the kernel log.
+//! What xtask and its guest program both know: the request, the report, the kernel log, verdicts on hooks.
 
 #![forbid(unsafe_code)]
 
@@ -6,3 +6,4 @@ pub mod kernel_log;
 pub mod measurement;
 pub mod protocol;
 pub mod request;
+pub mod verdict;

@@ -15,6 +15,7 @@ mod cpio;
 mod demo;
 mod formula;
 mod guest;
+mod hookability;
 mod hookcheck;
 mod host;
 mod image;

@@ -10,7 +10,7 @@ use crate::kernel::Variant;
 use crate::lab::Lab;
 use crate::payload::Payload;
 use crate::report::Report;
-use crate::{check, insn, kunit, leaves, torture};
+use crate::{check, hookability, insn, kunit, leaves, torture};
 
 /// How long the guest may take for all its areas.
 const GUEST_LIMIT: Duration = Duration::from_secs(1800);
@@ -38,6 +38,7 @@ const AREAS: &[(&str, Place)] = &[
     ("insn", Place::Source),
     ("kunit", Place::Kunit),
     ("lab", Place::Guest),
+    ("hookability", Place::Guest),
     ("fit", Place::Module),
     ("host", Place::Module),
     ("thp", Place::Module),
@@ -119,6 +120,9 @@ fn run_booted(
     let mut guest = in_place(Place::Guest);
     let with_module = in_place(Place::Module);
     let mut payload = lab.payload()?;
+    if guest.iter().any(|area| area == "hookability") {
+        hookability::add(lab, wanted.kernel, &mut payload)?;
+    }
     if !with_module.is_empty() {
         match lab.add_module(&mut payload, wanted.kernel) {
             Ok(()) => {

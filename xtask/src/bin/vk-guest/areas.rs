@@ -4,6 +4,7 @@ mod coexist;
 mod control;
 mod fit;
 mod hook;
+mod hookability;
 pub(crate) mod host;
 mod hw;
 mod inline;
@@ -36,5 +37,6 @@ pub(crate) const ALL: &[&Area] = &[
     &inline::AREA,
     &coexist::AREA,
     &hw::AREA,
+    &hookability::AREA,
     &registry::AREA,
 ];
