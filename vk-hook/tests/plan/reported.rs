@@ -1,6 +1,7 @@
 //! Functions that other hookers broke, as their users reported them.
 
 use crate::kernel::{body, function, offset, plan, refusal, said, target, ENDBR, TRAMPOLINE};
+use vk_hook::insn::DecodeError;
 use vk_hook::plan::{Offset, Reason};
 
 /// minhook#44, PolyHook#22: `while (1)` at the entry jumps into the hooker's JMP.
@@ -58,6 +59,21 @@ fn safetyhook_an_inner_branch_over_a_widened_one() {
         TRAMPOLINE.at(Offset(4 + 6 + 5))
     );
     assert_eq!(offset(4 + 11, &moved[7..11]), 4 + 0x20);
+}
+
+/// mhook#14: `jng rel32` among the displaced; its user's trampoline went to nowhere.
+#[test]
+fn mhook_14_a_long_jump_behind_a_test() {
+    // test %r8,%r8; jng +0x255; mov %rsp,%r11
+    let code = [
+        0x4d, 0x85, 0xc0, 0x0f, 0x8e, 0x55, 0x02, 0x00, 0x00, 0x4c, 0x8b, 0xdc,
+    ];
+    let plan = plan(&function(&[&code]));
+    assert_eq!(plan.displaced().bytes(), &code[..9]);
+    let (moved, back) = body(&plan);
+    assert_eq!(moved[..5], code[..5]);
+    assert_eq!(offset(4 + 9, &moved[5..]), 9 + 0x255);
+    assert_eq!(back, Some(Offset(9)));
 }
 
 /// safetyhook#5: `jl rel8` among the displaced.
@@ -158,6 +174,26 @@ fn weijilab_3_a_call() {
         said(&refusal),
         (1, &[0xe8, 0x00, 0x10, 0x00, 0x00][..], Reason::Call)
     );
+}
+
+/// frida-gum PR#524: `call *0x100(%rip)` taken for one through a fixed address.
+#[test]
+fn frida_gum_524_a_call_through_memory() {
+    let call = [0xff, 0x15, 0x00, 0x01, 0x00, 0x00];
+    let refusal = refusal(&function(&[&[0x53], &call]));
+    assert_eq!(said(&refusal), (1, &call[..], Reason::Call));
+}
+
+/// XED#334: a bit that belongs to a register taken for one of EVEX's map.
+#[test]
+fn xed_334_the_map_of_evex_has_three_bits() {
+    // Map 0, and the fourth bit of rm.
+    let code = function(&[&[0x62, 0x08, 0x7c, 0x48, 0x58, 0xc0]]);
+    let reason = Reason::Undecodable(DecodeError::Unknown { at: 1 });
+    assert_eq!(refusal(&code).reason(), reason);
+    // Map 1 with the same bit is what it is without.
+    let add = [0x62, 0xf9, 0x7c, 0x48, 0x58, 0xc0];
+    assert_eq!(plan(&function(&[&add])).displaced().bytes(), add);
 }
 
 /// WeiJiLab#14, khook#19, subhook#49, #61: `endbr64` written over, or not decoded.
