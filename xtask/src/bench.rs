@@ -2,6 +2,7 @@
 
 mod agreement;
 mod goal;
+mod hook;
 mod json;
 mod table;
 
@@ -11,6 +12,8 @@ use std::time::Duration;
 use anyhow::{ensure, Result};
 use xtask::measurement::{Measurement, State, Workload};
 use xtask::request::Request;
+
+pub(crate) use hook::run as run_hook;
 
 use crate::guest::Guest;
 use crate::lab::Lab;

@@ -17,7 +17,7 @@ pub(crate) fn run() -> Result<()> {
     let cache = Cache::find()?;
     let root = Root::existing(&cache).ok();
     step(&cache.logs(), "clean", "remove the files by hand", |step| {
-        for module in [Module::Reference, Module::Kunit] {
+        for module in [Module::Reference, Module::Kunit, Module::Bench] {
             module.clean(step, root.as_ref())?;
         }
         workspace::cargo().arg("clean").run(step)

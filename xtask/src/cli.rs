@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 
-use anyhow::Result;
+use anyhow::{bail, Result};
 use clap::{Parser, Subcommand};
 use xtask::measurement::Workload;
 
@@ -64,11 +65,12 @@ enum Task {
     },
     /// Run what needs no kernel: the area `build`, and whether generated files are fresh
     Check,
-    /// Count the instructions of workloads in the guest, in every state of the module
+    /// Count the instructions of workloads in the guest, in every state of the module; or, with the
+    /// name `hook`, those of one call that is diverted by us and by others
     Bench {
-        /// The workloads; all, if none is given
+        /// The workloads, all if none is given; or `hook` alone
         #[arg(value_name = "NAME")]
-        workloads: Vec<Workload>,
+        names: Vec<Benched>,
         /// How often each is done, at least 1000 times
         #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1000..))]
         samples: u64,
@@ -165,6 +167,39 @@ enum Task {
     Clean,
 }
 
+/// What `bench` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Benched {
+    /// A workload.
+    Workload(Workload),
+    /// One diverted call.
+    Hook,
+}
+
+impl FromStr for Benched {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        if name == "hook" {
+            return Ok(Self::Hook);
+        }
+        let workload = Workload::named(name).map(Self::Workload);
+        workload.ok_or_else(|| {
+            let known = Workload::ALL.iter().map(|it| it.name());
+            let known: Vec<_> = known.chain(["hook"]).collect();
+            format!("names: {}", known.join(" "))
+        })
+    }
+}
+
+fn workloads(names: &[Benched]) -> Result<Vec<Workload>> {
+    let workload = |name: &Benched| match name {
+        Benched::Workload(workload) => Ok(*workload),
+        Benched::Hook => bail!("`bench hook` is measured alone"),
+    };
+    names.iter().map(workload).collect()
+}
+
 #[derive(Subcommand)]
 enum LabTask {
     /// Remove the cache
@@ -192,17 +227,20 @@ pub(crate) fn run() -> Result<ExitCode> {
         }
         Task::Check => return check::run(),
         Task::Bench {
-            workloads,
+            names,
             samples,
             once,
             json,
         } => {
+            if names.as_slice() == [Benched::Hook] {
+                return bench::run_hook(once, json);
+            }
             return bench::run(&bench::Wanted {
-                workloads: &workloads,
+                workloads: &workloads(&names)?,
                 samples: samples as usize,
                 is_once: once,
                 is_json: json,
-            })
+            });
         }
         Task::Torture {
             names,

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod call_cost;
 pub mod kernel_log;
 pub mod measurement;
 pub mod protocol;

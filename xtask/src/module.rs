@@ -19,6 +19,8 @@ pub(crate) enum Module {
     Reference,
     /// `vk_kunit.ko`.
     Kunit,
+    /// `vk_bench.ko`.
+    Bench,
 }
 
 impl Module {
@@ -27,6 +29,7 @@ impl Module {
         workspace::dir().join(match self {
             Self::Reference => "reference-module",
             Self::Kunit => "kunit-tests",
+            Self::Bench => "xtask/bench-module",
         })
     }
 
@@ -35,6 +38,7 @@ impl Module {
         match self {
             Self::Reference => "vkernel",
             Self::Kunit => "vk_kunit",
+            Self::Bench => "vk_bench",
         }
     }
 

@@ -19,10 +19,14 @@ const SOURCES: &[(&str, &str)] = &[
         "vk_livepatch.c",
         include_str!("../neighbours/vk_livepatch.c"),
     ),
+    (
+        "vk_benchpatch.c",
+        include_str!("../neighbours/vk_benchpatch.c"),
+    ),
 ];
 
 /// What is made of them.
-const OBJECTS: &[&str] = &["vk_probe.ko", "vk_livepatch.ko"];
+const OBJECTS: &[&str] = &["vk_probe.ko", "vk_livepatch.ko", "vk_benchpatch.ko"];
 
 /// Builds them for the kernel of `kdir` and adds them to `payload`.
 ///

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::call_cost::CallCost;
 use crate::measurement::Measurement;
 
 /// One line of the guest's report.
@@ -38,6 +39,8 @@ pub enum Line {
     },
     /// What the bench measured.
     Measured(Measurement),
+    /// What `bench hook` measured.
+    Cost(CallCost),
     /// Text for the reader.
     Say(String),
     /// The closing line.
@@ -65,6 +68,7 @@ impl Counts {
             Line::Begin { .. }
             | Line::End { .. }
             | Line::Measured(_)
+            | Line::Cost(_)
             | Line::Say(_)
             | Line::Verdict(_) => {}
         }
@@ -101,6 +105,10 @@ impl fmt::Display for Line {
                 let json = serde_json::to_string(measurement).map_err(|_| fmt::Error)?;
                 write!(f, "measured {json}")
             }
+            Self::Cost(cost) => {
+                let json = serde_json::to_string(cost).map_err(|_| fmt::Error)?;
+                write!(f, "cost {json}")
+            }
             Self::Say(text) => write!(f, "say {}", one_line(text)),
             Self::Verdict(counts) => write!(f, "verdict {counts}"),
         }
@@ -119,6 +127,7 @@ impl Line {
             "begin" => Self::Begin { area: rest },
             "end" => Self::End { area: rest },
             "measured" => Self::Measured(serde_json::from_str(&rest).ok()?),
+            "cost" => Self::Cost(serde_json::from_str(&rest).ok()?),
             "say" => Self::Say(rest),
             "verdict" => Self::Verdict(counts(&rest)?),
             _ => return None,
@@ -151,6 +160,7 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call_cost::Way;
     use crate::measurement::{State, Workload};
 
     #[test]
@@ -179,6 +189,11 @@ mod tests {
                 min: 1,
                 median: 2,
                 crossings: Vec::new(),
+            }),
+            Line::Cost(CallCost {
+                way: Way::FtraceRegs,
+                min: 1,
+                median: 2,
             }),
             Line::Say(String::new()),
             Line::Say("a table".to_owned()),

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use xtask::call_cost::CallCost;
 use xtask::measurement::Measurement;
 use xtask::protocol::{Counts, Line};
 
@@ -14,6 +15,7 @@ pub(crate) struct Report {
     begun: Vec<String>,
     passed: Vec<String>,
     measurements: Vec<Measurement>,
+    costs: Vec<CallCost>,
 }
 
 impl Report {
@@ -78,6 +80,7 @@ impl Report {
             Line::Begin { area } => self.begin(&area),
             Line::End { .. } => self.end(),
             Line::Measured(measurement) => self.measurements.push(measurement),
+            Line::Cost(cost) => self.costs.push(cost),
             Line::Say(text) => println!("{text}"),
             Line::Verdict(_) => {}
             check => {
@@ -92,6 +95,11 @@ impl Report {
     /// Returns what the bench measured.
     pub(crate) fn into_measurements(self) -> Vec<Measurement> {
         self.measurements
+    }
+
+    /// Returns what `bench hook` measured.
+    pub(crate) fn into_costs(self) -> Vec<CallCost> {
+        self.costs
     }
 
     /// Prints the sum and returns the status that goes with it.

@@ -37,6 +37,8 @@ pub enum Request {
         /// How many single differences of each.
         samples: usize,
     },
+    /// Measure one call of a function that is diverted, way by way.
+    BenchHook,
     /// Run loads until their time is over.
     Torture {
         /// The loads; all, if empty.

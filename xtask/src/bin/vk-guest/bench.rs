@@ -2,6 +2,7 @@
 
 mod cgroup;
 mod crossings;
+mod hook;
 mod measured;
 mod meter;
 mod policy;
@@ -19,6 +20,7 @@ use crate::port;
 use measured::Measured;
 use stage::Stages;
 
+pub(crate) use hook::run as run_hook;
 pub(crate) use measured::run as run_measured;
 
 /// What the host has while it is measured: huge pages for those who ask, the heuristic for commits.

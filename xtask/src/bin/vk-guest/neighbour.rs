@@ -81,6 +81,15 @@ impl Patch {
         Self::put("vk_livepatch", &[])
     }
 
+    /// Lets `security_vkbench()` answer what our hook answers.
+    ///
+    /// # Errors
+    ///
+    /// The inner error is the kernel's refusal.
+    pub(crate) fn of_vkbench() -> Result<Result<Self, Refused>> {
+        Self::put("vk_benchpatch", &[])
+    }
+
     /// Tells whether the kernel has it on.
     ///
     /// # Errors

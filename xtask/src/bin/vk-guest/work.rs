@@ -34,6 +34,7 @@ fn serve(request: Request) -> Result<()> {
             test::run(&areas, only.as_deref());
         }
         Request::Bench { workloads, samples } => bench::run(&workloads, samples)?,
+        Request::BenchHook => bench::run_hook()?,
         Request::Shell => shell::run()?,
         Request::Torture {
             names,
