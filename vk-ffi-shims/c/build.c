@@ -58,7 +58,7 @@ const char *vk_build_type(unsigned int i, unsigned long long *signature)
 const char *vk_build_wanted(unsigned int i, bool *must_have_type)
 {
 	const char *const *structs = vk_structs;
-	const struct vk_symbol *symbols = vk_symbols;
+	const struct vk_symbol *symbols;
 
 	if (i < VK_HOOKS) {
 		/* One that is found in data has the type of the pointer to it. */
@@ -70,7 +70,10 @@ const char *vk_build_wanted(unsigned int i, bool *must_have_type)
 		if (!i)
 			return *structs;
 	*must_have_type = false;
-	for (; symbols->name && i; symbols++)
+	for (symbols = vk_site_symbols; symbols->name; symbols++, i--)
+		if (!i)
+			return symbols->name;
+	for (symbols = vk_symbols; symbols->name && i; symbols++)
 		i--;
 	return symbols->name;
 }

@@ -16,6 +16,15 @@
 #include <asm/ibt.h>
 #include "vk_hook.h"
 
+/* A module without a line of vk_hooks.h has an empty table. */
+asm (".pushsection .data.vk_hook_table, \"aw\", @progbits\n\t"
+     ".balign 8\n\t"
+     ".weak vk_hook_table\n\t"
+     ".weak vk_hook_table_end\n"
+     "vk_hook_table:\n"
+     "vk_hook_table_end:\n\t"
+     ".popsection");
+
 const char *vk_feature_refusal[VK_FEATURES];
 
 static const char *const vk_feature_names[VK_FEATURES] = {
@@ -137,6 +146,7 @@ int vk_resolve(void)
 		if (why && s->feature < VK_FEATURES)
 			vk_refuse(s->feature, s->name, why);
 	}
+	vk_site_bind();
 	vk_series_bind();
 	vk_each_hook(h, id) {
 		h->id = id;
@@ -316,6 +326,11 @@ void vk_hooks_barrier(void)
 
 /* ---- What is told about hooks ---- */
 
+void vk_say_error(const unsigned char *text, unsigned long len)
+{
+	pr_err("%s: %.*s\n", KBUILD_MODNAME, (int)len, text);
+}
+
 unsigned int vk_hook_count(void)
 {
 	return VK_HOOKS;
@@ -350,6 +365,27 @@ unsigned int vk_hook_arguments(unsigned int id)
 const char *vk_hook_takes(unsigned int id)
 {
 	return vk_hook_table[id]->takes;
+}
+
+bool vk_hook_is_named(unsigned int id)
+{
+	const struct vk_hook *h = vk_hook_table[id];
+
+	return h->by_name.name && !h->refusal;
+}
+
+void vk_hook_refuse(unsigned int id, const unsigned char *why, unsigned long len)
+{
+	struct vk_hook *h = vk_hook_table[id];
+
+	if (h->state != VK_STATE_PLANNED)
+		return;
+	len = min(len, sizeof(h->why) - 1);
+	memcpy(h->why, why, len);
+	h->why[len] = '\0';
+	h->refusal = h->why;
+	h->state = VK_STATE_ABSENT;
+	vk_refuse(h->feature, h->symbol, h->refusal);
 }
 
 const char *vk_hook_symbol(unsigned int id)

@@ -74,11 +74,6 @@ void vk_overcommit_reserves(long *admin, long *user)
 	*user = VK_READ(vk_user_reserve_kbytes) >> (PAGE_SHIFT - 10);
 }
 
-long vk_mm_total_pages(const void *mm)
-{
-	return READ_ONCE(((const struct mm_struct *)mm)->total_vm);
-}
-
 /*
  * The writer's task is the owner word but for bit 1, for spinners; bit 0 marks a reader:
  * kernel/locking/rwsem.c.

@@ -51,11 +51,6 @@ struct vk_symbol vk_symbols[] = {
 	{ "huge_shmem_orders_madvise", .feature = VK_FEATURE_THP_SHMEM },
 	{ "shmem_huge", .feature = VK_FEATURE_THP_SHMEM },
 	{ "shm_mnt", .feature = VK_FEATURE_THP_SHMEM },
-	/* What tells this kernel from another: c/build.c. */
-	{ "__start_notes", .feature = VK_FEATURES },
-	{ "__stop_notes", .feature = VK_FEATURES },
-	{ "__start_BTF", .feature = VK_FEATURES },
-	{ "__stop_BTF", .feature = VK_FEATURES },
 	{ }
 };
 
@@ -72,41 +67,6 @@ const char *const vk_structs[] = {
 	"struct vm_fault",
 	NULL
 };
-
-/* ---- Sites: none ---- */
-
-unsigned long vk_function_site(unsigned long function)
-{
-	return 0;
-}
-
-unsigned long vk_site_direct(unsigned long site)
-{
-	return 0;
-}
-
-const char *vk_site_refusal(void)
-{
-	return "direct jumps by ftrace need Linux 7.x";
-}
-
-int vk_site_divert(struct vk_hook *h)
-{
-	return -EOPNOTSUPP;
-}
-
-int vk_site_restore(struct vk_hook *h)
-{
-	return -EOPNOTSUPP;
-}
-
-/* ---- Namespaces ---- */
-
-/* This series numbers namespaces by inode only, and those come again: no id. */
-unsigned long long vk_ns_id(const void *ns)
-{
-	return 0;
-}
 
 static unsigned long vk_find_thp_allowable_orders(void)
 {

@@ -29,7 +29,6 @@ static_assert(IS_ENABLED(CONFIG_PER_VMA_LOCK));
 /* ---- Kernel symbols, but for the hooked functions ---- */
 
 struct vk_symbol vk_symbols[] = {
-	{ "ftrace_location", .feature = VK_FEATURE_LIFECYCLE },
 	{ "sysctl_overcommit_memory", .feature = VK_FEATURE_OVERCOMMIT },
 	{ "sysctl_overcommit_ratio", .feature = VK_FEATURE_OVERCOMMIT },
 	{ "sysctl_overcommit_kbytes", .feature = VK_FEATURE_OVERCOMMIT },
@@ -48,23 +47,6 @@ struct vk_symbol vk_symbols[] = {
 	{ "start_stop_khugepaged", .feature = VK_FEATURE_THP },
 	{ "min_free_kbytes", .feature = VK_FEATURE_THP },
 	{ "setup_per_zone_wmarks", .feature = VK_FEATURE_THP },
-	/* What inline hooks need: c/inline.c. */
-	{ "kprobe_mutex", .feature = VK_FEATURES },
-	{ "text_mutex", .feature = VK_FEATURES },
-	{ "text_poke", .feature = VK_FEATURES },
-	{ "jump_label_lock", .feature = VK_FEATURES },
-	{ "jump_label_unlock", .feature = VK_FEATURES },
-	{ "ftrace_text_reserved", .feature = VK_FEATURES },
-	{ "jump_label_text_reserved", .feature = VK_FEATURES },
-	{ "static_call_text_reserved", .feature = VK_FEATURES },
-	{ "alternatives_text_reserved", .feature = VK_FEATURES },
-	{ "within_kprobe_blacklist", .feature = VK_FEATURES },
-	{ "get_kprobe", .feature = VK_FEATURES },
-	{ "find_bug", .feature = VK_FEATURES },
-	{ "search_exception_tables", .feature = VK_FEATURES },
-	{ "core_kernel_text", .feature = VK_FEATURES },
-	{ "kallsyms_lookup_size_offset", .feature = VK_FEATURES },
-	{ "ftrace_find_rec_direct", .feature = VK_FEATURES },
 	{ "vma_is_anon_shmem", .feature = VK_FEATURE_THP_SHMEM },
 	{ "huge_shmem_orders_always", .feature = VK_FEATURE_THP_SHMEM },
 	{ "huge_shmem_orders_inherit", .feature = VK_FEATURE_THP_SHMEM },
@@ -74,11 +56,6 @@ struct vk_symbol vk_symbols[] = {
 	{ "shm_mnt", .feature = VK_FEATURE_THP_SHMEM },
 	{ "mm_find_pmd", .feature = VK_FEATURE_THP_VOTE },
 	{ "pte_offset_map_lock", .feature = VK_FEATURE_THP_VOTE },
-	/* What tells this kernel from another: c/build.c. */
-	{ "__start_notes", .feature = VK_FEATURES },
-	{ "__stop_notes", .feature = VK_FEATURES },
-	{ "__start_BTF", .feature = VK_FEATURES },
-	{ "__stop_BTF", .feature = VK_FEATURES },
 	{ }
 };
 
@@ -97,52 +74,13 @@ const char *const vk_structs[] = {
 	NULL
 };
 
-DEFINE_STATIC_CALL_NULL(vk_ftrace_direct, *(unsigned long (*)(unsigned long))NULL);
-DEFINE_STATIC_CALL_NULL(vk_ftrace_location, *(unsigned long (*)(unsigned long))NULL);
-
 void vk_series_bind(void)
 {
-	VK_BIND_CALL(vk_ftrace_location, "ftrace_location");
-	VK_BIND_CALL(vk_ftrace_direct, "ftrace_find_rec_direct");
 	vk_overcommit_bind();
 	vk_thp_bind();
 	vk_shmem_bind();
 	vk_zero_page_bind();
 	vk_vote_bind();
-}
-
-/* ---- Sites: ftrace writes a direct jump ---- */
-
-unsigned long vk_function_site(unsigned long function)
-{
-	return static_call(vk_ftrace_location)(function);
-}
-
-unsigned long vk_site_direct(unsigned long site)
-{
-	return vk_symbol("ftrace_find_rec_direct") ? static_call(vk_ftrace_direct)(site) : 0;
-}
-
-const char *vk_site_refusal(void)
-{
-	return NULL;
-}
-
-int vk_site_divert(struct vk_hook *h)
-{
-	return register_ftrace_direct(&h->ops, ftrace_jmp_set((unsigned long)h->stub));
-}
-
-int vk_site_restore(struct vk_hook *h)
-{
-	return unregister_ftrace_direct(&h->ops, ftrace_jmp_set((unsigned long)h->stub), false);
-}
-
-/* ---- Namespaces ---- */
-
-unsigned long long vk_ns_id(const void *ns)
-{
-	return ((const struct pid_namespace *)ns)->ns.ns_id;
 }
 
 /* ---- What a program said of its memory ---- */

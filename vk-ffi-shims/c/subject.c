@@ -98,3 +98,8 @@ void vk_tree_unmark(unsigned int tree)
 {
 	atomic_dec(&vk_tree_marks[tree]);
 }
+
+long vk_mm_total_pages(const void *mm)
+{
+	return READ_ONCE(((const struct mm_struct *)mm)->total_vm);
+}

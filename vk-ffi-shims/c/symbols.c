@@ -73,6 +73,8 @@ static int vk_symbol_seen(void *unused, const char *name, unsigned long address)
 	struct vk_hook *h;
 	unsigned int id;
 
+	for (s = vk_site_symbols; s->name; s++)
+		vk_symbol_compare(s, name, len, dot, address);
 	for (s = vk_symbols; s->name; s++)
 		vk_symbol_compare(s, name, len, dot, address);
 	vk_each_hook(h, id)
@@ -88,6 +90,8 @@ int vk_symbols_look_up(void)
 	struct vk_hook *h;
 	unsigned int id;
 
+	for (s = vk_site_symbols; s->name; s++)
+		s->matches = 0;
 	for (s = vk_symbols; s->name; s++)
 		s->matches = 0;
 	vk_each_hook(h, id)
@@ -141,13 +145,23 @@ int vk_symbols_resolve(void)
 	return vk_symbols_look_up();
 }
 
-/* Returns the symbol if exactly one has this name and no sibling changes its ABI, or NULL. */
-struct vk_symbol *vk_symbol(const char *name)
+static struct vk_symbol *vk_symbol_in(struct vk_symbol *s, const char *name)
 {
-	struct vk_symbol *s;
-
-	for (s = vk_symbols; s->name; s++)
+	for (; s->name; s++)
 		if (!strcmp(s->name, name))
 			return s->matches == 1 && !s->sibling ? s : NULL;
 	return NULL;
+}
+
+/* Returns the symbol if exactly one has this name and no sibling changes its ABI, or NULL. */
+struct vk_symbol *vk_symbol(const char *name)
+{
+	return vk_symbol_in(vk_site_symbols, name) ?: vk_symbol_in(vk_symbols, name);
+}
+
+/* A module with no hooks of vkernel's has no series file: what it would say. */
+__weak struct vk_symbol vk_symbols[] = { { } };
+__weak const char *const vk_structs[] = { NULL };
+__weak void vk_series_bind(void)
+{
 }

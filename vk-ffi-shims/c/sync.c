@@ -79,6 +79,11 @@ void vk_synchronize_rcu(void)
 	synchronize_rcu();
 }
 
+void vk_rcu_barrier(void)
+{
+	rcu_barrier();
+}
+
 /* What the caller of vk_call_rcu() keeps three words for. */
 struct vk_rcu {
 	struct rcu_head rcu;
@@ -150,6 +155,11 @@ bool vk_current_admin(void)
 void vk_sleep_ms(unsigned int ms)
 {
 	msleep(ms);
+}
+
+/* For a module that asks for nothing later. */
+__weak void vk_handler_later(void)
+{
 }
 
 /* The one piece of work that runs later: disarming what nobody needs any more. */

@@ -49,6 +49,7 @@ struct vk_hook {
 	unsigned char codes[VK_ARGUMENTS + 1];
 
 	unsigned int id;		/* its place in the table */
+	char why[64];			/* what Rust found wrong with it */
 	unsigned long function;
 	unsigned long site;		/* the ftrace nop */
 	unsigned char planned_bytes[VK_ENTRY_BYTES];
@@ -68,11 +69,13 @@ extern struct vk_hook *const vk_hook_table_end[];
 #define vk_each_hook(h, id)						\
 	for (id = 0; id < VK_HOOKS && (h = vk_hook_table[id], true); id++)
 
-/* The symbols the series file wants; ends with a NULL name. */
+/* The symbols that sites and the series file want; each list ends with a NULL name. */
+extern struct vk_symbol vk_site_symbols[];
 extern struct vk_symbol vk_symbols[];
 /* The structures whose fields C fetches, as "struct NAME"; ends with NULL. */
 extern const char *const vk_structs[];
-/* Called once all of vk_symbols is resolved: fills static calls; 0 or a refusal per feature. */
+/* Called once all symbols are looked up: they fill static calls. */
+void vk_site_bind(void);
 void vk_series_bind(void);
 extern const char *vk_feature_refusal[VK_FEATURES];
 

@@ -94,6 +94,10 @@ unsigned int vk_hook_code(unsigned int id, unsigned int nth);
 unsigned int vk_hook_arguments(unsigned int id);
 /* The types of its arguments, as they stand in its line. */
 const char *vk_hook_takes(unsigned int id);
+/* Whether it is found by its name, and nothing else was found wrong with it. */
+bool vk_hook_is_named(unsigned int id);
+/* Refuses a planned hook, and its feature, for a reason that lasts. Before anything is armed. */
+void vk_hook_refuse(unsigned int id, const unsigned char *why, unsigned long len);
 
 const char *vk_hook_symbol(unsigned int id);
 const char *vk_feature_name(unsigned int feature);
@@ -132,6 +136,9 @@ void vk_flight_leave(unsigned int id, int slot);
  * callbacks of ours and for tasks on their last way out.
  */
 void vk_hooks_barrier(void);
+
+/* A line in the log. Any context but NMI. */
+void vk_say_error(const unsigned char *text, unsigned long len);
 
 /* ---- The back end of a hook --------------------------------------------------------- */
 
@@ -433,6 +440,8 @@ void vk_sleep_ms(unsigned int ms);
 void vk_rcu_read_lock(void);
 void vk_rcu_read_unlock(void);
 void vk_synchronize_rcu(void);
+/* Waits for the functions of vk_call_rcu(). Process context. */
+void vk_rcu_barrier(void);
 /* Calls @fn(@head) after a grace period; @head points to three unused words. Any context. */
 void vk_call_rcu(void *head, void (*fn)(void *head));
 

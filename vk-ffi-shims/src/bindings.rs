@@ -65,6 +65,16 @@ unsafe extern "C" {
     pub fn vk_hook_takes(id: ::core::ffi::c_uint) -> *const ::core::ffi::c_char;
 }
 unsafe extern "C" {
+    pub fn vk_hook_is_named(id: ::core::ffi::c_uint) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_hook_refuse(
+        id: ::core::ffi::c_uint,
+        why: *const ::core::ffi::c_uchar,
+        len: ::core::ffi::c_ulong,
+    );
+}
+unsafe extern "C" {
     pub fn vk_hook_symbol(id: ::core::ffi::c_uint) -> *const ::core::ffi::c_char;
 }
 unsafe extern "C" {
@@ -227,6 +237,7 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vk_hook_enter(id: ::core::ffi::c_uint, state: ::core::ffi::c_uint);
+    pub fn vk_say_error(text: *const ::core::ffi::c_uchar, len: ::core::ffi::c_ulong);
 }
 unsafe extern "C" {
     pub fn vk_subject_current() -> *const ::core::ffi::c_void;
@@ -566,6 +577,9 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vk_synchronize_rcu();
+}
+unsafe extern "C" {
+    pub fn vk_rcu_barrier();
 }
 unsafe extern "C" {
     pub fn vk_call_rcu(

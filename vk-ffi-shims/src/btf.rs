@@ -77,6 +77,73 @@ pub struct Btf<'a> {
     stride: u32,
 }
 
+/// How a function is called.
+#[derive(Clone, Copy, Debug)]
+pub struct Prototype<'b> {
+    btf: &'b Btf<'b>,
+    id: u32,
+}
+
+/// A type as it is passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crossing<'b> {
+    /// Nothing.
+    Void,
+    /// A number of so many bytes.
+    Number {
+        /// How many.
+        size: u32,
+        /// Whether it has a sign.
+        is_signed: bool,
+    },
+    /// A pointer, to a structure or union of this name; empty for anything else.
+    Pointer(&'b [u8]),
+    /// What is not passed in one register, or not in a general one.
+    Other,
+}
+
+impl<'b> Prototype<'b> {
+    fn record(&self) -> Result<Type<'b>, BtfError> {
+        self.btf.get(self.id)?.ok_or(BtfError::Truncated)
+    }
+
+    /// Returns how many arguments it takes.
+    ///
+    /// # Errors
+    ///
+    /// The BTF is malformed.
+    pub fn arguments(&self) -> Result<u32, BtfError> {
+        self.record().map(|found| found.vlen)
+    }
+
+    /// Returns what argument `nth` crosses as, from 1; 0 is what the function returns. `None` past the
+    /// last.
+    ///
+    /// # Errors
+    ///
+    /// The BTF is malformed.
+    pub fn crossing(&self, nth: u32) -> Result<Option<Crossing<'b>>, BtfError> {
+        let found = self.record()?;
+        let Some(before) = nth.checked_sub(1) else {
+            return self.btf.crossing(found.size).map(Some);
+        };
+        let mut parameters = found.tail.chunks_exact(8);
+        let parameter = parameters.find({
+            let mut at = 0_u32;
+            move |_| {
+                let is_it = at == before;
+                at = at.wrapping_add(1);
+                is_it
+            }
+        });
+        let Some(parameter) = parameter else {
+            return Ok(None);
+        };
+        let id = word(parameter, 4).ok_or(BtfError::Truncated)?;
+        self.btf.crossing(id).map(Some)
+    }
+}
+
 /// One record of the type section.
 #[derive(Clone, Copy)]
 struct Type<'a> {
@@ -186,6 +253,33 @@ impl<'a> Btf<'a> {
         }
     }
 
+    /// Calls `visit` with the name and the prototype of each function.
+    ///
+    /// # Errors
+    ///
+    /// The BTF is malformed, or what `visit` says.
+    pub fn each_function<E: From<BtfError>>(
+        &self,
+        mut visit: impl FnMut(&'a [u8], Prototype<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut at = 0;
+        while at < self.types.len() {
+            let (found, next) = self.read(at)?;
+            if found.kind == FUNC {
+                let name = self.string(found.name_off)?;
+                visit(
+                    name,
+                    Prototype {
+                        btf: self,
+                        id: found.size,
+                    },
+                )?;
+            }
+            at = next;
+        }
+        Ok(())
+    }
+
     /// Sums the signatures of the types of this name: the order in the file says nothing.
     fn find(
         &self,
@@ -266,6 +360,31 @@ impl<'a> Btf<'a> {
             at = self.read(at)?.1;
         }
         self.read(at).map(|(found, _)| Some(found))
+    }
+
+    /// Says what the type `id` is passed as.
+    fn crossing(&self, id: u32) -> Result<Crossing<'_>, BtfError> {
+        let Some(found) = self.bare(id)? else {
+            return Ok(Crossing::Void);
+        };
+        // BTF_INT_SIGNED of the encoding; an enumeration says it in its flag.
+        let is_signed = match found.kind {
+            INT => word(found.tail, 0).is_some_and(|encoding| encoding & 1 << 24 != 0),
+            _ => found.flag,
+        };
+        match found.kind {
+            INT | ENUM | ENUM64 => Ok(Crossing::Number {
+                size: found.size,
+                is_signed,
+            }),
+            PTR => match self.bare(found.size)? {
+                Some(to) if matches!(to.kind, STRUCT | UNION | FWD) => {
+                    self.string(to.name_off).map(Crossing::Pointer)
+                }
+                _ => Ok(Crossing::Pointer(&[])),
+            },
+            _ => Ok(Crossing::Other),
+        }
     }
 
     fn string(&self, offset: u32) -> Result<&'a [u8], BtfError> {

@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::bindings;
 use crate::btf::BtfError;
+use crate::words::Words;
 
 /// The length of a build-id, in bytes: SHA-1.
 pub const BUILD_ID_LEN: usize = 20;
@@ -152,30 +153,12 @@ pub fn allows_btf() -> bool {
 
 /// Refuses every feature, and says why in the log. Process context, before anything is planned.
 pub fn refuse(why: &Mismatch) {
-    struct Line {
-        text: [u8; 256],
-        len: usize,
-    }
-    impl fmt::Write for Line {
-        fn write_str(&mut self, s: &str) -> fmt::Result {
-            // What does not fit is cut off.
-            for byte in s.bytes() {
-                if let Some(slot) = self.text.get_mut(self.len) {
-                    *slot = byte;
-                    self.len = self.len.wrapping_add(1);
-                }
-            }
-            Ok(())
-        }
-    }
-    let mut line = Line {
-        text: [0; 256],
-        len: 0,
-    };
-    // A `Line` takes everything.
+    let mut line = Words::new();
+    // `Words` take everything.
     let _ = fmt::Write::write_fmt(&mut line, format_args!("{why}"));
-    // SAFETY: `text` has at least `len` bytes.
-    unsafe { bindings::vk_build_refuse(line.text.as_ptr(), line.len as u64) };
+    let text = line.bytes();
+    // SAFETY: `text` has the length given.
+    unsafe { bindings::vk_build_refuse(text.as_ptr(), text.len() as u64) };
 }
 
 /// Compares the running kernel with the one that the module was built for.
@@ -209,6 +192,13 @@ pub fn check(allow_btf: bool) -> Result<(), Mismatch> {
     }
 }
 
+/// Compares the lines of the hooks with the running kernel's BTF, and refuses those that differ.
+/// Process context, after the hooks are planned.
+#[cfg(feature = "kernel")]
+pub(crate) fn compare_lines() {
+    running::compare_lines();
+}
+
 /// The two sides of the comparison, as C knows them.
 #[cfg(feature = "kernel")]
 mod running {
@@ -219,7 +209,10 @@ mod running {
 
     use super::{BuildId, Mismatch, BUILD_ID_LEN};
     use crate::bindings;
-    use crate::btf::Btf;
+    use crate::btf::{Btf, BtfError, Prototype};
+    use crate::line::Line;
+    use crate::Ftrace;
+    use vk_hook::HookId;
 
     /// How many types' places are kept: one in about forty of a stock kernel.
     const INDEX_LEN: usize = 4096;
@@ -272,12 +265,103 @@ mod running {
         unsafe { text(bindings::vk_running_release()) }
     }
 
-    pub(super) fn compare_types() -> Result<(), Mismatch> {
+    /// Returns the running kernel's BTF.
+    fn btf() -> Option<&'static [u8]> {
         let mut len = 0;
         // SAFETY: Process context.
         let btf = unsafe { bindings::vk_running_btf(&mut len) };
         // SAFETY: What C returns are `len` bytes of the kernel's read-only data, or null.
-        let btf = unsafe { bytes(btf, len) }.ok_or(Mismatch::NoTypes)?;
+        unsafe { bytes(btf, len) }
+    }
+
+    /// More arguments than any hook has: `VK_ARGUMENTS` of c/vk_hook.h, and what it returns.
+    const CODES: usize = 16;
+
+    /// The hooks that are found by name, and whether one was compared.
+    struct Named {
+        hook: HookId,
+        symbol: &'static str,
+        is_compared: bool,
+    }
+
+    pub(super) fn compare_lines() {
+        if let Err(why) = try_compare_lines() {
+            for hook in Ftrace::hooks() {
+                refuse(*hook, why);
+            }
+        }
+    }
+
+    fn try_compare_lines() -> Result<(), &'static str> {
+        let mut named = KVec::new();
+        for &hook in Ftrace::hooks() {
+            // SAFETY: A number of a hook.
+            if unsafe { bindings::vk_hook_is_named(hook.0) } {
+                let symbol = Ftrace::info(hook).map_or("", |info| info.symbol);
+                let one = Named {
+                    hook,
+                    symbol,
+                    is_compared: false,
+                };
+                named
+                    .push(one, GFP_KERNEL)
+                    .map_err(|_| "no memory to read the BTF")?;
+            }
+        }
+        let Some(bytes) = btf() else {
+            // The headers of the very kernel were seen when the module was built.
+            return match (Record::build_id(), build_id()) {
+                (Some(built), Some(running)) if built == running => Ok(()),
+                _ => Err("this kernel has no BTF to compare its prototype with"),
+            };
+        };
+        let mut index = KVec::from_elem(0_u32, INDEX_LEN, GFP_KERNEL)
+            .map_err(|_| "no memory to read the BTF")?;
+        let btf = Btf::parse(bytes, &mut index).map_err(|_| "this kernel's BTF cannot be read")?;
+        btf.each_function(|name, prototype| compare_one(&mut named, name, &prototype))
+            .map_err(|_: BtfError| "this kernel's BTF cannot be read")?;
+        for one in named.iter().filter(|one| !one.is_compared) {
+            refuse(one.hook, "this kernel's BTF does not have it");
+        }
+        Ok(())
+    }
+
+    fn compare_one(
+        named: &mut [Named],
+        name: &[u8],
+        prototype: &Prototype<'_>,
+    ) -> Result<(), BtfError> {
+        for one in named.iter_mut().filter(|one| one.symbol.as_bytes() == name) {
+            one.is_compared = true;
+            let mut codes = [0; CODES];
+            let line = line_of(one.hook, &mut codes);
+            if let Some(difference) = line.difference(prototype)? {
+                refuse(one.hook, difference.as_str());
+            }
+        }
+        Ok(())
+    }
+
+    fn line_of(hook: HookId, codes: &mut [u8; CODES]) -> Line<'_> {
+        // SAFETY: A number of a hook.
+        let arguments = unsafe { bindings::vk_hook_arguments(hook.0) } as usize;
+        for (nth, code) in (0..).zip(codes.iter_mut()) {
+            // SAFETY: A number of a hook; any number of an argument will do.
+            *code = unsafe { bindings::vk_hook_code(hook.0, nth) } as u8;
+        }
+        let codes = codes.get(..arguments.saturating_add(1)).unwrap_or_default();
+        // SAFETY: A string literal of C.
+        let takes = unsafe { text(bindings::vk_hook_takes(hook.0)) };
+        Line { codes, takes }
+    }
+
+    fn refuse(hook: HookId, why: &str) {
+        // SAFETY: A number of a hook, and `why` has the length given.
+        unsafe { bindings::vk_hook_refuse(hook.0, why.as_ptr(), why.len() as u64) };
+    }
+
+    pub(super) fn compare_types() -> Result<(), Mismatch> {
+        let btf = btf().ok_or(Mismatch::NoTypes)?;
         let mut index =
             KVec::from_elem(0_u32, INDEX_LEN, GFP_KERNEL).map_err(|_| Mismatch::NoTypes)?;
         let btf = Btf::parse(btf, &mut index).map_err(Mismatch::BadTypes)?;

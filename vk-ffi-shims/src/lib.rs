@@ -17,34 +17,47 @@ pub mod build;
 mod flight;
 mod ftrace;
 mod hook;
+#[cfg(feature = "kernel")]
+mod hooked;
 mod inline;
 mod kind;
 #[cfg(feature = "kunit")]
 pub mod kunit;
+pub mod line;
 mod lock;
+#[cfg(feature = "policies")]
 mod memory;
 mod module;
 mod namespace;
+#[cfg(feature = "policies")]
 pub mod overcommit;
 mod passed;
 mod rcu;
+#[cfg(feature = "policies")]
 pub mod shmem;
 mod sites;
 mod subject;
 mod text;
+#[cfg(feature = "policies")]
 pub mod thp;
+#[cfg(feature = "policies")]
 mod vote;
+mod words;
+#[cfg(feature = "policies")]
 pub mod zero_page;
 
 pub use flight::Flight;
 pub use ftrace::{Feature, Ftrace, HookInfo, StubKind, SubjectKind};
 pub use hook::Hook;
+#[cfg(feature = "kernel")]
+pub use hooked::{HookError, Hooked};
 pub use inline::{Inline, InlineRefusal, InlineSite};
 pub use kind::{filter, Around, CallsOriginal, Filter, Kind, LooksAt, Pre, Replace};
 pub use lock::{
     ControlCell, ControlGuard, EventCell, EventGuard, RegistryCell, RegistryGuard, TextCell,
     TextGuard,
 };
+#[cfg(feature = "policies")]
 pub use memory::{unwatch_places, watch_places, with_memcg, Memcg};
 pub use module::{
     cancel_later, clock_ns, current_comm, current_is_admin, current_pid, jiffies, later, resolve,
@@ -54,14 +67,15 @@ pub use module::{
 pub use module::{may_wait, opener_is_admin};
 pub use namespace::{each_namespace, Init, Mark, Namespace, Tree};
 pub use passed::{Opaque, Passed};
+pub use rcu::{rcu_barrier, BriefGuard, RcuHead, ReadGuard, Reading};
 #[cfg(feature = "kernel")]
-pub use rcu::{Boxed, Published, RcuBox, Retirees};
-pub use rcu::{BriefGuard, RcuHead, ReadGuard, Reading};
+pub use rcu::{Boxed, BoxedUnder, Locked, Published, RcuBox, Retirees};
 pub use sites::{Choice, Sites};
 pub use subject::{briefly_of_mm, briefly_of_vma, Folio, Mm, Vma};
 pub use text::{Buffer, Text};
 pub use vk_hook;
 pub use vk_nshash;
+#[cfg(feature = "policies")]
 pub use vote::Range;
 
 #[doc(hidden)]

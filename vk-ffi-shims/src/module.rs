@@ -4,7 +4,8 @@ use crate::bindings;
 
 /// Finds the kernel's symbols and plans every hook. Process context, once, before anything else.
 ///
-/// What does not fit is refused by name in the log and in [`Feature::refusal`](crate::Feature::refusal).
+/// What does not fit is refused by name in the log and in [`Feature::refusal`](crate::Feature::refusal);
+/// so is a hook whose line is not what the running kernel's BTF says of the function.
 ///
 /// # Errors
 ///
@@ -12,9 +13,12 @@ use crate::bindings;
 pub fn resolve() -> Result<(), i32> {
     // SAFETY: Process context (documented).
     match unsafe { bindings::vk_resolve() } {
-        0 => Ok(()),
-        errno => Err(errno),
+        0 => {}
+        errno => return Err(errno),
     }
+    #[cfg(feature = "kernel")]
+    crate::build::compare_lines();
+    Ok(())
 }
 
 /// Keeps the module from being unloaded while it lives.

@@ -101,6 +101,12 @@ impl Deref for BriefGuard {
     }
 }
 
+/// Waits until what was retired before is dropped: before a module goes. Process context.
+pub fn rcu_barrier() {
+    // SAFETY: Process context (documented).
+    unsafe { bindings::vk_rcu_barrier() };
+}
+
 /// Room for the kernel's `struct rcu_head` and a function.
 #[derive(Debug, Default)]
 #[repr(C)]
@@ -120,7 +126,7 @@ const_assert_eq!(offset_of!(WithHead<u64>, head), 0);
 const_assert!(offset_of!(WithHead<u64>, value) >= size_of::<RcuHead>());
 
 #[cfg(feature = "kernel")]
-pub use with_kernel::{Boxed, Published, RcuBox, Retirees};
+pub use with_kernel::{Boxed, BoxedUnder, Locked, Published, RcuBox, Retirees};
 
 #[cfg(feature = "kernel")]
 mod with_kernel {
@@ -128,12 +134,14 @@ mod with_kernel {
     use crate::bindings;
     use crate::RegistryGuard;
     use core::ffi::c_void;
+    use core::marker::PhantomData;
     use core::ops::Deref;
     use core::ptr::NonNull;
     use core::sync::atomic::{AtomicPtr, Ordering};
     use kernel::alloc::{AllocError, Flags};
     use kernel::prelude::*;
-    use vk_nshash::{GracePeriod, Node, Owner};
+    use kernel::sync::lock::{GlobalGuard, GlobalLockBackend};
+    use vk_nshash::{GracePeriod, Node, Owner, WriteSide};
 
     /// A box whose memory can be given back after an RCU grace period without sleeping.
     pub struct RcuBox<T>(KBox<WithHead<T>>);
@@ -184,35 +192,111 @@ mod with_kernel {
         drop(unsafe { KBox::from_raw(head.cast::<WithHead<T>>()) });
     }
 
+    impl Reading {
+        /// Takes Rust-for-Linux's own guard for a proof.
+        #[inline]
+        pub fn of(_guard: &kernel::sync::rcu::Guard) -> &Self {
+            // INVARIANT: The guard is in the read side of `rcu_read_lock()` while it is borrowed.
+            &Self(PhantomData)
+        }
+    }
+
+    /// Rust-for-Linux's own guard of a `global_lock!`, as proof that its holder alone changes tables.
+    ///
+    /// # Invariants
+    ///
+    /// There is one lock for each `B`, so one value of this type at a time.
+    pub struct Locked<B: GlobalLockBackend>(GlobalGuard<B>);
+
+    // SAFETY: By the type invariant: the lock is exclusive, and `B` is of one `static` only (safety
+    // contract of `GlobalLock::new`).
+    unsafe impl<B: GlobalLockBackend> WriteSide for Locked<B> {}
+
+    impl<B: GlobalLockBackend> From<GlobalGuard<B>> for Locked<B> {
+        fn from(guard: GlobalGuard<B>) -> Self {
+            // INVARIANT: The guard shows that the lock is held.
+            Self(guard)
+        }
+    }
+
+    impl<B: GlobalLockBackend> Deref for Locked<B> {
+        type Target = GlobalGuard<B>;
+        fn deref(&self) -> &GlobalGuard<B> {
+            &self.0
+        }
+    }
+
+    impl<B: GlobalLockBackend> core::ops::DerefMut for Locked<B> {
+        fn deref_mut(&mut self) -> &mut GlobalGuard<B> {
+            &mut self.0
+        }
+    }
+
     /// A node of a `vk_nshash` table in an [`RcuBox`].
     pub struct Boxed<T>(pub RcuBox<Node<T>>);
 
-    // SAFETY: A box does not move its content, and is rebuilt from the same address: the node is
-    // a fixed distance behind the start of the allocation.
-    unsafe impl<T> Owner for Boxed<T> {
-        type Value = T;
-        type Read = Reading;
-        type Write = RegistryGuard;
+    /// The same in a table that is changed under another lock than the registry's:
+    /// `BoxedUnder<T, Locked<MY_LOCK>>`.
+    pub struct BoxedUnder<T, W>(RcuBox<Node<T>>, PhantomData<fn(W)>);
 
-        fn into_node(self) -> NonNull<Node<T>> {
-            NonNull::from(&mut KBox::leak(self.0 .0).value)
-        }
-
-        unsafe fn from_node(node: NonNull<Node<T>>) -> Self {
-            let distance = memoffset::offset_of!(WithHead<Node<T>>, value);
-            // SAFETY: `node` is that far inside its allocation (contract of this function).
-            let start = unsafe { node.as_ptr().byte_sub(distance) };
-            // SAFETY: `start` is what `into_node` leaked.
-            Self(RcuBox(unsafe { KBox::from_raw(start.cast()) }))
+    impl<T> From<RcuBox<Node<T>>> for Boxed<T> {
+        fn from(node: RcuBox<Node<T>>) -> Self {
+            Self(node)
         }
     }
 
-    // SAFETY: `call_rcu()` waits for every read side that exists now.
-    unsafe impl<T: Send + 'static> GracePeriod<Boxed<T>> for super::RcuHead {
-        fn retire(&self, node: Boxed<T>) {
-            node.0.retire();
+    impl<T, W> From<RcuBox<Node<T>>> for BoxedUnder<T, W> {
+        fn from(node: RcuBox<Node<T>>) -> Self {
+            Self(node, PhantomData)
         }
     }
+
+    macro_rules! boxed {
+        ($boxed:ident<T $(, $lock:ident: $proof:ident)?>, $write:ty) => {
+            impl<T $(, $lock)?> $boxed<T $(, $lock)?> {
+                /// Allocates a node. Context: as `flags` say.
+                ///
+                /// # Errors
+                ///
+                /// No memory.
+                pub fn new(node: Node<T>, flags: Flags) -> Result<Self, AllocError> {
+                    RcuBox::new(node, flags).map(Self::from)
+                }
+            }
+
+            // SAFETY: A box does not move its content, and is rebuilt from the same address: the node
+            // is a fixed distance behind the start of the allocation.
+            unsafe impl<T $(, $lock: $proof)?> Owner for $boxed<T $(, $lock)?> {
+                type Value = T;
+                type Read = Reading;
+                type Write = $write;
+
+                fn into_node(self) -> NonNull<Node<T>> {
+                    NonNull::from(&mut KBox::leak(self.0 .0).value)
+                }
+
+                unsafe fn from_node(node: NonNull<Node<T>>) -> Self {
+                    let distance = memoffset::offset_of!(WithHead<Node<T>>, value);
+                    // SAFETY: `node` is that far inside its allocation (contract of this function).
+                    let start = unsafe { node.as_ptr().byte_sub(distance) };
+                    // SAFETY: `start` is what `into_node` leaked.
+                    Self::from(RcuBox(unsafe { KBox::from_raw(start.cast()) }))
+                }
+            }
+
+            // SAFETY: `call_rcu()` waits for every read side that exists now.
+            unsafe impl<T: Send + 'static $(, $lock: $proof)?> GracePeriod<$boxed<T $(, $lock)?>>
+                for super::RcuHead
+            {
+                fn retire(&self, node: $boxed<T $(, $lock)?>) {
+                    node.0.retire();
+                }
+            }
+        };
+    }
+
+    boxed!(Boxed<T>, RegistryGuard);
+    boxed!(BoxedUnder<T, W: WriteSide>, W);
 
     /// A pointer to an immutable value that readers follow under RCU.
     ///

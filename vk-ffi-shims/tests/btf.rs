@@ -1,6 +1,7 @@
 //! Signatures of types, on BTF made here field by field.
 
 use vk_ffi_shims::btf::{Btf, BtfError};
+use vk_ffi_shims::line::{Difference, Line};
 
 const INT: u32 = 1;
 const PTR: u32 = 2;
@@ -295,5 +296,64 @@ fn what_is_cut_off_or_turns_in_a_circle_is_refused() {
     for len in 0..whole.len() {
         let refused = Btf::parse(&whole[..len], &mut [0; 8]).is_err();
         assert!(refused);
+    }
+}
+
+/// Compares `VK_HOOK(f, ..., int, struct mm *, long)`, with these changes, with `int f(struct mm *, long)`.
+fn line(codes: &[u8], takes: &str) -> Option<Difference> {
+    let mut btf = Maker::new();
+    let int = btf.add("int", INT, 0, 4, &[SIGNED | 32]);
+    let long = btf.add("long", INT, 0, 8, &[SIGNED | 64]);
+    let mm = btf.add("mm", FWD, 0, 0, &[]);
+    let pointer = btf.add("", PTR, 0, mm, &[]);
+    btf.function("g", long, &[]);
+    btf.function("f", int, &[pointer, long]);
+    let (bytes, mut index) = (btf.bytes(), vec![0; 64]);
+    let btf = Btf::parse(&bytes, &mut index).expect("well-formed");
+    let mut found = Vec::new();
+    btf.each_function(|name, prototype| {
+        if name == b"f" {
+            found.push(Line { codes, takes }.difference(&prototype)?);
+        }
+        Ok::<(), BtfError>(())
+    })
+    .expect("well-formed");
+    assert_eq!(found.len(), 1);
+    found[0]
+}
+
+/// `BTF_INT_SIGNED`, where a record has its encoding.
+const SIGNED: u32 = 1 << 24;
+
+#[test]
+fn a_line_says_what_a_function_returns_and_takes() {
+    let takes = "const struct mm *, long";
+    assert_eq!(line(&[41, 82, 81], takes), None);
+    assert_eq!(line(&[40, 82, 81], takes), Some(Difference::Returns));
+    assert_eq!(line(&[0, 82, 81], takes), Some(Difference::Returns));
+    assert_eq!(line(&[41, 82], "struct mm *"), Some(Difference::Arguments));
+    assert_eq!(line(&[41, 82, 81, 81], takes), Some(Difference::Arguments));
+    assert_eq!(line(&[41, 81, 81], takes), Some(Difference::Argument(1)));
+    assert_eq!(line(&[41, 82, 80], takes), Some(Difference::Argument(2)));
+    assert_eq!(line(&[41, 82, 41], takes), Some(Difference::Argument(2)));
+    assert_eq!(line(&[], takes), Some(Difference::Returns));
+}
+
+#[test]
+fn a_line_says_which_structure_a_pointer_leads_to() {
+    let codes = [41, 82, 81];
+    assert_eq!(line(&codes, "struct mm *, long"), None);
+    // A typedef may stand for it.
+    assert_eq!(line(&codes, "mm_t *, long"), None);
+    for other in [
+        "struct mm_struct *, long",
+        "void *, long",
+        "union vma *, long",
+    ] {
+        assert_eq!(
+            line(&codes, other),
+            Some(Difference::Argument(1)),
+            "{other}"
+        );
     }
 }

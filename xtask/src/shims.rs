@@ -29,13 +29,16 @@ impl Shims {
     pub(crate) fn read(series: &str) -> Result<Self> {
         let dir = dir();
         let file = dir.join(format!("series_{}.c", series.replace('.', "_")));
-        let own = fs::read_to_string(&file)
+        let mut own = fs::read_to_string(&file)
             .with_context(|| format!("no shims for Linux {series}: {}", file.display()))?;
+        let site = dir.join(format!("site_{}.c", series.replace('.', "_")));
+        own += &fs::read_to_string(&site)
+            .with_context(|| format!("no shims for Linux {series}: {}", site.display()))?;
         let mut shared = String::new();
         for entry in fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.ends_with(".c") && !name.starts_with("series_") {
+            if name.ends_with(".c") && !name.starts_with("series_") && !name.starts_with("site_") {
                 shared += &fs::read_to_string(&path)?;
             }
         }
@@ -51,6 +54,10 @@ impl Shims {
         let lines: Vec<HookLine> = own.lines().filter_map(HookLine::parse).collect();
         let by_name = lines.iter().filter(|line| line.is_by_name);
         let mut symbols = strings(table(own, "struct vk_symbol vk_symbols[] = {"));
+        symbols.extend(strings(table(
+            own,
+            "struct vk_symbol vk_site_symbols[] = {",
+        )));
         symbols.extend(by_name.map(|line| line.function.to_owned()));
         Self {
             hooks: lines.iter().map(|line| line.function.to_owned()).collect(),

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Linux 7.2: how a function is diverted, and what a namespace is called. For every module.
+ */
+#include <linux/pid_namespace.h>
+#include "vk_series.h"
+
+struct vk_symbol vk_site_symbols[] = {
+	{ "ftrace_location", .feature = VK_FEATURES },
+	/* What inline hooks need: c/inline.c. */
+	{ "kprobe_mutex", .feature = VK_FEATURES },
+	{ "text_mutex", .feature = VK_FEATURES },
+	{ "text_poke", .feature = VK_FEATURES },
+	{ "jump_label_lock", .feature = VK_FEATURES },
+	{ "jump_label_unlock", .feature = VK_FEATURES },
+	{ "ftrace_text_reserved", .feature = VK_FEATURES },
+	{ "jump_label_text_reserved", .feature = VK_FEATURES },
+	{ "static_call_text_reserved", .feature = VK_FEATURES },
+	{ "alternatives_text_reserved", .feature = VK_FEATURES },
+	{ "within_kprobe_blacklist", .feature = VK_FEATURES },
+	{ "get_kprobe", .feature = VK_FEATURES },
+	{ "find_bug", .feature = VK_FEATURES },
+	{ "search_exception_tables", .feature = VK_FEATURES },
+	{ "core_kernel_text", .feature = VK_FEATURES },
+	{ "kallsyms_lookup_size_offset", .feature = VK_FEATURES },
+	{ "ftrace_find_rec_direct", .feature = VK_FEATURES },
+	/* What tells this kernel from another: c/build.c. */
+	{ "__start_notes", .feature = VK_FEATURES },
+	{ "__stop_notes", .feature = VK_FEATURES },
+	{ "__start_BTF", .feature = VK_FEATURES },
+	{ "__stop_BTF", .feature = VK_FEATURES },
+	{ }
+};
+
+DEFINE_STATIC_CALL_NULL(vk_ftrace_direct, *(unsigned long (*)(unsigned long))NULL);
+DEFINE_STATIC_CALL_NULL(vk_ftrace_location, *(unsigned long (*)(unsigned long))NULL);
+
+void vk_site_bind(void)
+{
+	VK_BIND_CALL(vk_ftrace_location, "ftrace_location");
+	VK_BIND_CALL(vk_ftrace_direct, "ftrace_find_rec_direct");
+}
+
+/* ---- Sites: ftrace writes a direct jump ---- */
+
+unsigned long vk_function_site(unsigned long function)
+{
+	return static_call(vk_ftrace_location)(function);
+}
+
+unsigned long vk_site_direct(unsigned long site)
+{
+	return vk_symbol("ftrace_find_rec_direct") ? static_call(vk_ftrace_direct)(site) : 0;
+}
+
+const char *vk_site_refusal(void)
+{
+	return NULL;
+}
+
+int vk_site_divert(struct vk_hook *h)
+{
+	return register_ftrace_direct(&h->ops, ftrace_jmp_set((unsigned long)h->stub));
+}
+
+int vk_site_restore(struct vk_hook *h)
+{
+	return unregister_ftrace_direct(&h->ops, ftrace_jmp_set((unsigned long)h->stub), false);
+}
+
+/* ---- Namespaces ---- */
+
+unsigned long long vk_ns_id(const void *ns)
+{
+	return ((const struct pid_namespace *)ns)->ns.ns_id;
+}
