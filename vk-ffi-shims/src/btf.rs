@@ -212,23 +212,6 @@ impl<'a> Btf<'a> {
         })
     }
 
-    /// Calls `visit` with the name of each function.
-    ///
-    /// # Errors
-    ///
-    /// The BTF is malformed.
-    pub fn each_function(&self, mut visit: impl FnMut(&'a [u8])) -> Result<(), BtfError> {
-        let mut at = 0;
-        while at < self.types.len() {
-            let (found, next) = self.read(at)?;
-            if found.kind == FUNC {
-                visit(self.string(found.name_off)?);
-            }
-            at = next;
-        }
-        Ok(())
-    }
-
     /// Returns the signature of the structure `name`: its size, and each field's name, place and type.
     ///
     /// # Errors

@@ -259,7 +259,11 @@ fn names_every_function_and_nothing_else() {
     let (bytes, mut index) = (btf.bytes(), [0; 8]);
     let mut names = Vec::new();
     let btf = Btf::parse(&bytes, &mut index).expect("well-formed");
-    assert_eq!(btf.each_function(|name| names.push(name)), Ok(()));
+    let visited = btf.each_function(|name, _prototype| {
+        names.push(name);
+        Ok::<(), BtfError>(())
+    });
+    assert_eq!(visited, Ok(()));
     assert_eq!(names, [&b"do_mmap"[..], b"do_munmap"]);
 }
 

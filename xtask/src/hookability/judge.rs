@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use anyhow::{Context, Result};
-use vk_ffi_shims::btf::Btf;
+use vk_ffi_shims::btf::{Btf, BtfError};
 use vk_hook::plan::{CodeAddr, Offset, Plan, Refusal};
 use xtask::verdict::{Verdict, YES};
 
@@ -64,8 +64,9 @@ impl Judge {
         let btf = vmlinux.section(".BTF").context("no .BTF")?;
         let mut index = vec![0; 1 << 16];
         let mut typed = BTreeSet::new();
-        Btf::parse(btf, &mut index)?.each_function(|name| {
+        Btf::parse(btf, &mut index)?.each_function(|name, _prototype| {
             typed.insert(name.to_vec());
+            Ok::<(), BtfError>(())
         })?;
         Self::new(Image::read(vmlinux)?, typed)
     }
