@@ -16,8 +16,8 @@ use crate::release::Release;
 use crate::report::Report;
 use crate::root::Root;
 use crate::{
-    bench, bindings, check, clean, demo, hookability, hookcheck, insn, install, kdir, test, torture,
-    verify_hw,
+    bench, bindings, check, clean, demo, hookability, hookcheck, insn, install, kdir, test,
+    torture, verify_hw,
 };
 
 /// The vKernel developer's command: prepares the lab, builds, boots, checks.

@@ -43,6 +43,7 @@ mod series;
 mod shims;
 mod source;
 mod step;
+mod stranger;
 mod test;
 mod torture;
 mod verify_hw;

@@ -10,7 +10,7 @@ use crate::kernel::Variant;
 use crate::lab::Lab;
 use crate::payload::Payload;
 use crate::report::Report;
-use crate::{check, hookability, insn, kunit, leaves, torture};
+use crate::{check, hookability, insn, kunit, leaves, stranger, torture};
 
 /// How long the guest may take for all its areas.
 const GUEST_LIMIT: Duration = Duration::from_secs(1800);
@@ -30,6 +30,8 @@ enum Place {
     Guest,
     /// In the guest, under the stock kernel, with the module at hand.
     Module,
+    /// The same, with modules of other people.
+    Stranger,
 }
 
 /// The areas, in the order in which they run.
@@ -53,6 +55,7 @@ const AREAS: &[(&str, Place)] = &[
     ("inline", Place::Module),
     ("coexist", Place::Module),
     ("registry", Place::Module),
+    ("stranger", Place::Stranger),
     ("torture", Place::Debug),
 ];
 
@@ -118,10 +121,27 @@ fn run_booted(
         kunit::run(lab, wanted.kernel.unwrap_or(Variant::Test), report)?;
     }
     let mut guest = in_place(Place::Guest);
-    let with_module = in_place(Place::Module);
+    let mut with_module = in_place(Place::Module);
     let mut payload = lab.payload()?;
     if guest.iter().any(|area| area == "hookability") {
         hookability::add(lab, wanted.kernel, &mut payload)?;
+    }
+    // They live as long as the payload is packed from them.
+    let mut strangers = None;
+    for area in in_place(Place::Stranger) {
+        match stranger::build(lab, report) {
+            Ok(built) => {
+                built
+                    .objects()
+                    .for_each(|(name, path)| payload.add(name, path));
+                strangers = Some(built);
+                with_module.push(area);
+            }
+            Err(error) => {
+                let why = format!("{error:#}, expected the modules to build");
+                report.failed(format!("{area}/modules"), why);
+            }
+        }
     }
     if !with_module.is_empty() {
         match lab.add_module(&mut payload, wanted.kernel) {
@@ -141,6 +161,7 @@ fn run_booted(
     if !guest.is_empty() {
         run_guest(lab, &payload, guest, wanted, report)?;
     }
+    drop(strangers);
     if !in_place(Place::Debug).is_empty() {
         torture::short(lab, report)?;
     }

@@ -13,6 +13,7 @@ mod lab;
 mod lifecycle;
 pub(crate) mod overcommit;
 pub(crate) mod registry;
+mod stranger;
 mod sysctl;
 pub(crate) mod thp;
 mod userland;
@@ -39,4 +40,5 @@ pub(crate) const ALL: &[&Area] = &[
     &hw::AREA,
     &hookability::AREA,
     &registry::AREA,
+    &stranger::AREA,
 ];
