@@ -131,6 +131,9 @@ unsafe extern "C" {
     pub fn vk_hooks_barrier();
 }
 unsafe extern "C" {
+    pub fn vk_say_error(text: *const ::core::ffi::c_uchar, len: ::core::ffi::c_ulong);
+}
+unsafe extern "C" {
     pub fn vk_hooks_choice() -> ::core::ffi::c_uint;
 }
 unsafe extern "C" {
@@ -237,7 +240,6 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vk_hook_enter(id: ::core::ffi::c_uint, state: ::core::ffi::c_uint);
-    pub fn vk_say_error(text: *const ::core::ffi::c_uchar, len: ::core::ffi::c_ulong);
 }
 unsafe extern "C" {
     pub fn vk_subject_current() -> *const ::core::ffi::c_void;

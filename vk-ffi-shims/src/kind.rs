@@ -105,11 +105,15 @@ pub mod filter {
         Vma: VK_SUBJECT_VMA, Option<crate::Vma<'_>>;
         /// The first argument is a task: those below the initial pid namespace do.
         Task: VK_SUBJECT_TASK, Opaque<'_>;
-        /// The first argument is a page fault: as [`Vma`] for its VMA.
-        Fault: VK_SUBJECT_FAULT, crate::zero_page::Fault<'_>;
         /// The same as [`Vma`]; without a VMA, tasks for whom a policy may be do.
         VmaOrCurrent: VK_SUBJECT_VMA_OR_CURRENT, Option<crate::Vma<'_>>;
-        /// The same, where the VMA is the second argument.
+    }
+
+    #[cfg(feature = "policies")]
+    filters! {
+        /// The first argument is a page fault: as [`Vma`] for its VMA.
+        Fault: VK_SUBJECT_FAULT, crate::zero_page::Fault<'_>;
+        /// As [`VmaOrCurrent`], where the VMA is the second argument.
         SecondVmaOrCurrent: VK_SUBJECT_SECOND_VMA_OR_CURRENT, crate::shmem::Inode<'_>;
     }
 

@@ -1,7 +1,5 @@
 //! Types that cross between a kernel function and its handler.
 
-use crate::shmem::{File, Inode};
-use crate::zero_page::Fault;
 use crate::{Mm, Vma};
 use core::ffi::c_void;
 use core::marker::PhantomData;
@@ -146,6 +144,7 @@ impl Opaque<'_> {
     }
 }
 
+#[cfg(feature = "policies")]
 macro_rules! pointer {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -174,6 +173,7 @@ macro_rules! pointer {
     };
 }
 
+#[cfg(feature = "policies")]
 pub(crate) use pointer;
 
 macro_rules! pointers {
@@ -231,38 +231,50 @@ unsafe fn vma<'a>(raw: *mut c_void) -> Option<Vma<'a>> {
     unsafe { Vma::from_raw(raw) }
 }
 
-/// # Safety
-///
-/// `raw` is an inode of shmem that the function's caller holds: its functions are given no other.
-#[inline]
-unsafe fn inode<'a>(raw: *mut c_void) -> Inode<'a> {
-    // SAFETY: By the contract of this function.
-    unsafe { Inode::new(raw) }
-}
-
-/// # Safety
-///
-/// `raw` is null or a file of shmem, as [`inode`].
-#[inline]
-unsafe fn file<'a>(raw: *mut c_void) -> File<'a> {
-    // SAFETY: By the contract of this function.
-    unsafe { File::new(raw) }
-}
-
-/// # Safety
-///
-/// `raw` is a `struct vm_fault` that the function's caller holds.
-#[inline]
-unsafe fn fault<'a>(raw: *mut c_void) -> Fault<'a> {
-    // SAFETY: By the contract of this function.
-    unsafe { Fault::new(raw) }
-}
-
 pointers! {
     Opaque<'_>, opaque, Opaque::as_ptr;
-    Inode<'_>, inode, Inode::as_ptr;
-    File<'_>, file, File::as_ptr;
-    Fault<'_>, fault, Fault::as_ptr;
     Option<Mm<'_>>, mm, |it: Self| it.map_or(core::ptr::null_mut(), |it| it.as_ptr().cast_mut());
     Option<Vma<'_>>, vma, |it: Self| it.map_or(core::ptr::null_mut(), |it| it.as_ptr().cast_mut());
+}
+
+/// What the functions of vkernel's own hooks take besides.
+#[cfg(feature = "policies")]
+mod policies {
+    use super::{sealed, Passed};
+    use crate::shmem::{File, Inode};
+    use crate::zero_page::Fault;
+    use core::ffi::c_void;
+
+    /// # Safety
+    ///
+    /// `raw` is an inode of shmem that the function's caller holds: its functions are given no other.
+    #[inline]
+    unsafe fn inode<'a>(raw: *mut c_void) -> Inode<'a> {
+        // SAFETY: By the contract of this function.
+        unsafe { Inode::new(raw) }
+    }
+
+    /// # Safety
+    ///
+    /// `raw` is null or a file of shmem, as [`inode`].
+    #[inline]
+    unsafe fn file<'a>(raw: *mut c_void) -> File<'a> {
+        // SAFETY: By the contract of this function.
+        unsafe { File::new(raw) }
+    }
+
+    /// # Safety
+    ///
+    /// `raw` is a `struct vm_fault` that the function's caller holds.
+    #[inline]
+    unsafe fn fault<'a>(raw: *mut c_void) -> Fault<'a> {
+        // SAFETY: By the contract of this function.
+        unsafe { Fault::new(raw) }
+    }
+
+    pointers! {
+        Inode<'_>, inode, Inode::as_ptr;
+        File<'_>, file, File::as_ptr;
+        Fault<'_>, fault, Fault::as_ptr;
+    }
 }
