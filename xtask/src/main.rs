@@ -18,6 +18,7 @@ mod guest;
 mod hookability;
 mod hookcheck;
 mod host;
+mod ibt;
 mod image;
 mod insn;
 mod install;

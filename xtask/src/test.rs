@@ -10,7 +10,7 @@ use crate::kernel::Variant;
 use crate::lab::Lab;
 use crate::payload::Payload;
 use crate::report::Report;
-use crate::{check, hookability, insn, kunit, leaves, stranger, torture};
+use crate::{check, hookability, ibt, insn, kunit, leaves, stranger, torture};
 
 /// How long the guest may take for all its areas.
 const GUEST_LIMIT: Duration = Duration::from_secs(1800);
@@ -147,8 +147,12 @@ fn run_booted(
         match lab.add_module(&mut payload, wanted.kernel) {
             Ok(()) => {
                 let is_wanted = wanted.only.is_none_or(|part| leaves::NAME.contains(part));
-                if is_wanted && with_module.iter().any(|area| area == "fit") {
+                let fits = with_module.iter().any(|area| area == "fit");
+                if is_wanted && fits {
                     leaves::check(report);
+                }
+                if fits && wanted.only.is_none_or(|part| ibt::NAME.contains(part)) {
+                    ibt::check(report);
                 }
                 guest.extend(with_module);
             }
