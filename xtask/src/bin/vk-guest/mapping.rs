@@ -8,7 +8,7 @@ use std::ptr;
 
 use anyhow::{Context, Result};
 use rustix::io::Errno;
-use rustix::mm::{mmap, mmap_anonymous, munmap, MapFlags, ProtFlags};
+use rustix::mm::{mmap, mmap_anonymous, mremap, munmap, MapFlags, MremapFlags, ProtFlags};
 
 /// A base page.
 const PAGE_BYTES: usize = 4096;
@@ -179,6 +179,25 @@ impl Mapping {
             // mapping (type invariant).
             unsafe { ptr::write_volatile(self.start.wrapping_add(offset), 1) };
         }
+    }
+
+    /// Makes it longer, elsewhere if need be: mremap(2).
+    ///
+    /// # Errors
+    ///
+    /// The kernel's; then it is as it was.
+    pub(crate) fn grow(&mut self, len_bytes: usize) -> Result<(), Errno> {
+        let mapped_bytes = len_bytes + HUGE_BYTES;
+        let flags = MremapFlags::MAYMOVE;
+        // SAFETY: The mapping is ours alone (type invariant), and no reference into it exists.
+        let base = unsafe { mremap(self.base.cast(), self.mapped_bytes, mapped_bytes, flags) }?;
+        let base = base.cast::<u8>();
+        // INVARIANT: The kernel made it so; `start` is less than a huge page behind `base`.
+        self.base = base;
+        self.mapped_bytes = mapped_bytes;
+        self.start = base.wrapping_add(base.align_offset(HUGE_BYTES));
+        self.len_bytes = len_bytes;
+        Ok(())
     }
 
     /// Writes to its first pages.

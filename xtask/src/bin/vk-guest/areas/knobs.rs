@@ -3,6 +3,7 @@
 mod defrag;
 mod khugepaged;
 mod memory;
+mod passed_on;
 mod shmem;
 mod vote;
 mod zero_page;
@@ -17,6 +18,9 @@ use khugepaged::{
     a_process_gets_on_the_list_when_its_policy_starts_to_allow,
     khugepaged_collapses_a_containers_shared_memory_and_none_of_the_hosts,
     khugepaged_leaves_a_container_alone_that_wants_none_of_it,
+};
+use passed_on::{
+    a_fork_and_a_moved_mapping_follow_the_containers_word, what_is_nested_has_the_outer_ones_knobs,
 };
 use shmem::{
     shared_memory_follows_the_containers_word_as_the_hosts_own_would,
@@ -51,6 +55,8 @@ pub(crate) const AREA: Area = Area {
         khugepaged_leaves_a_container_alone_that_wants_none_of_it,
         khugepaged_collapses_a_containers_shared_memory_and_none_of_the_hosts,
         a_process_gets_on_the_list_when_its_policy_starts_to_allow,
+        a_fork_and_a_moved_mapping_follow_the_containers_word,
+        what_is_nested_has_the_outer_ones_knobs,
         a_forked_range_is_collapsed_if_more_pages_are_for_it,
         a_shared_memfd_is_collapsed_if_more_pages_are_for_it,
         pages_of_the_host_vote_as_the_host,

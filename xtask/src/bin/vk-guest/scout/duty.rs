@@ -102,6 +102,11 @@ impl Scout {
             Order::Hold(mib) => return self.hold(Mapping::new(mib << 20, MapFlags::empty())?),
             Order::HoldShared(mib) => return self.hold(Mapping::shared(mib << 20)?),
             Order::HoldKind(kind, mib) => return self.hold(mapping_of(kind, mib << 20)?),
+            Order::Grow(mib) => {
+                let mapping = self.held.as_mut().ok_or_else(bad)?;
+                mapping.grow(mib << 20)?;
+                return Ok(mapping.address().to_string());
+            }
             Order::HoldFilled { mib, is_allocated } => {
                 return self.hold(filled(mib << 20, is_allocated)?)
             }

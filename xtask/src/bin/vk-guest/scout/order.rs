@@ -24,6 +24,8 @@ pub(crate) enum Order {
     HoldShared(usize),
     /// Maps so many MiB of memory of this kind for good, untouched; reports the address.
     HoldKind(Kind, usize),
+    /// Makes what it holds so many MiB long, elsewhere if need be; reports the address.
+    Grow(usize),
     /// Writes so many MiB to a memfd by write(2), or makes room by fallocate(2), and maps it for
     /// good; reports the address.
     HoldFilled {
