@@ -95,7 +95,10 @@ static __always_inline void vk_run_adds(struct vk_run *run, struct folio *folio,
 	run->pages += pages;
 }
 
-/* Entries that are empty, in swap, or the zero page, which is special, have no vote. */
+/*
+ * Entries that are empty, in swap, or the zero page, which is special, have no vote. Whatever else is
+ * present has a struct page: the VMA maps no bare frames.
+ */
 static void vk_range_each_anonymous(const struct vk_range *range, struct vk_run *run)
 {
 	pmd_t *pmd = static_call(vk_mm_find_pmd)(range->mm, range->start);
@@ -109,7 +112,7 @@ static void vk_range_each_anonymous(const struct vk_range *range, struct vk_run 
 	for (i = 0; i < range->pages; i++) {
 		pte_t entry = ptep_get(pte + i);
 
-		if (pte_present(entry) && !pte_special(entry) && pfn_valid(pte_pfn(entry)))
+		if (pte_present(entry) && !pte_special(entry))
 			vk_run_adds(run, page_folio(pte_page(entry)), 1);
 	}
 	vk_run_ends(run);
@@ -161,7 +164,7 @@ static struct vm_area_struct *vk_range_vma(const struct vk_range *range)
 	if (!vma || range->start < vma->vm_start ||
 	    range->start + range->pages * PAGE_SIZE > vma->vm_end)
 		return NULL;
-	return vma;
+	return vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP) ? NULL : vma;
 }
 
 /*
@@ -230,7 +233,8 @@ int vk_ask_collapse_single_pmd(unsigned long start, struct vm_area_struct *vma, 
 		.mm = vma->vm_mm, .start = start, .pages = HPAGE_PMD_NR, .vm_flags = vma->vm_flags,
 	};
 
-	if (!vk_is_khugepaged(cc) || !vma_is_anonymous(vma))
+	if (!vk_is_khugepaged(cc) || !vma_is_anonymous(vma) ||
+	    (vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)))
 		return VK_GO_ON;
 	/* Nothing sleeps here. */
 	return vk_handler_vote(&range) ? VK_GO_ON : VK_SCAN_FAIL;
