@@ -27,7 +27,7 @@ pub(crate) const AREA: Area = Area {
         an_unknown_back_end_is_refused_at_load,
         the_switch_of_ftrace_is_not_for_inline_hooks,
         twenty_cycles_of_arm_and_disarm_under_load,
-        five_loads_and_unloads_under_load,
+        three_loads_and_unloads_under_load,
         a_kprobe_on_the_jump_keeps_it_in,
         a_kprobe_on_displaced_instructions_keeps_it_out,
         whichever_step_fails_nothing_is_left,
