@@ -87,4 +87,21 @@ long vk_kunit_allowed(unsigned long limit, unsigned long admin_reserve,
 		      unsigned long total_vm);
 bool vk_kunit_fits(long pages, unsigned long ram, long swap);
 
+/* ---- lookup.c ---- */
+
+/* The time-stamp counter's difference over @run(@data), with interrupts off. */
+u64 vk_kunit_ticks(void (*run)(void *data), void *data);
+/*
+ * @count objects, each by its address in an hlist table of 2^@bits heads, in an rhashtable and in
+ * an xarray. NULL without memory.
+ */
+struct vk_tables;
+struct vk_tables *vk_kunit_tables_new(unsigned int count, unsigned int bits);
+void vk_kunit_tables_free(struct vk_tables *tables);
+/* The address of object @i, 0 behind the last. */
+unsigned long vk_kunit_tables_key(const struct vk_tables *tables, unsigned int i);
+/* Ticks of one lookup in table @kind: 0 hlist, 1 rhashtable, 2 xarray. */
+u64 vk_kunit_tables_ticks(struct vk_tables *tables, unsigned int kind, unsigned long key,
+			  bool *found);
+
 #endif

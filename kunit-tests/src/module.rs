@@ -15,6 +15,7 @@ mod platform;
 mod seen;
 mod vk_ffi_shims;
 mod vk_hook;
+mod vk_lookup;
 mod vk_nshash;
 mod vk_nshash_cases;
 mod vk_overcommit;

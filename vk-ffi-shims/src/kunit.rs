@@ -6,6 +6,8 @@
 use crate::bindings;
 use crate::{Folio, Mm};
 use core::ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void, CStr};
+use core::ptr::NonNull;
+use vk_nshash::Key;
 
 extern "C" {
     fn vk_kunit_threads(
@@ -31,6 +33,16 @@ extern "C" {
         run: unsafe extern "C" fn(data: *mut c_void, folio: *const c_void, id: c_ulong),
         data: *mut c_void,
     ) -> c_int;
+    fn vk_kunit_ticks(run: unsafe extern "C" fn(data: *mut c_void), data: *mut c_void) -> u64;
+    fn vk_kunit_tables_new(count: c_uint, bits: c_uint) -> *mut c_void;
+    fn vk_kunit_tables_free(tables: *mut c_void);
+    fn vk_kunit_tables_key(tables: *const c_void, i: c_uint) -> c_ulong;
+    fn vk_kunit_tables_ticks(
+        tables: *mut c_void,
+        kind: c_uint,
+        key: c_ulong,
+        found: *mut bool,
+    ) -> u64;
     fn vk_kunit_is_loaded(module: *const c_char) -> bool;
     fn vk_kunit_symbol(name: *const c_char, address: *mut c_ulong) -> c_uint;
     fn vk_kunit_symbol_with(suffix: *const c_char, name: *mut c_char, room: c_uint) -> bool;
@@ -459,6 +471,69 @@ pub fn allowed(limit: u64, reserves: (u64, u64), is_admin: bool, total_vm: Optio
 pub fn fits(pages: i64, ram: u64, swap: u64) -> bool {
     // SAFETY: Only numbers.
     unsafe { vk_kunit_fits(pages, ram, swap as c_long) }
+}
+
+/// Calls `run` with interrupts off; returns the time-stamp counter's difference.
+pub fn ticks<F: FnMut()>(mut run: F) -> u64 {
+    /// # Safety
+    ///
+    /// `data` is an `F` that nobody else uses.
+    unsafe extern "C" fn call<F: FnMut()>(data: *mut c_void) {
+        // SAFETY: By the contract of this function.
+        unsafe { (*data.cast::<F>())() };
+    }
+    // SAFETY: `call::<F>` is given the `F` it expects, which outlives the call.
+    unsafe { vk_kunit_ticks(call::<F>, (&raw mut run).cast()) }
+}
+
+/// A table of the kernel's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// Chains by `hash_ptr()`, followed by `hlist_for_each_entry_rcu()`.
+    Hlist,
+    /// `rhashtable_lookup()`.
+    Rhashtable,
+    /// `xa_load()`.
+    Xarray,
+}
+
+/// Objects that are in one table of each kind.
+///
+/// # Invariants
+///
+/// The pointer came from `vk_kunit_tables_new()`.
+#[derive(Debug)]
+pub struct Peers(NonNull<c_void>);
+
+impl Peers {
+    /// Makes `count` objects, with `1 << bits` chains for [`Peer::Hlist`]; `None` without memory.
+    pub fn new(count: u32, bits: u32) -> Option<Self> {
+        // SAFETY: Process context (documented).
+        NonNull::new(unsafe { vk_kunit_tables_new(count, bits) }).map(Self)
+    }
+
+    /// Returns the objects' addresses.
+    pub fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+        // SAFETY: Made by C (type invariant), and any number will do.
+        let key = |i| unsafe { vk_kunit_tables_key(self.0.as_ptr(), i) };
+        (0..).map_while(move |i| Key::new(key(i) as usize))
+    }
+
+    /// Looks `key` up; returns what it took, as [`ticks`], and whether it is there.
+    pub fn find(&self, peer: Peer, key: Key) -> (u64, bool) {
+        let (key, mut found) = (key.address() as c_ulong, false);
+        // SAFETY: Made by C (type invariant), which only reads it.
+        let ticks =
+            unsafe { vk_kunit_tables_ticks(self.0.as_ptr(), peer as c_uint, key, &mut found) };
+        (ticks, found)
+    }
+}
+
+impl Drop for Peers {
+    fn drop(&mut self) {
+        // SAFETY: Made by C (type invariant), and freed once.
+        unsafe { vk_kunit_tables_free(self.0.as_ptr()) };
+    }
 }
 
 fn errno(result: c_int) -> Result<(), i32> {

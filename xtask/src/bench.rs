@@ -4,6 +4,7 @@ mod agreement;
 mod goal;
 mod hook;
 mod json;
+mod lookups;
 mod table;
 
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use xtask::measurement::{Measurement, State, Workload};
 use xtask::request::Request;
 
 pub(crate) use hook::run as run_hook;
+pub(crate) use lookups::run as lookups;
 
 use crate::guest::Guest;
 use crate::lab::Lab;
@@ -92,6 +94,24 @@ pub(crate) fn run(wanted: &Wanted<'_>) -> Result<ExitCode> {
         [] => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
+}
+
+/// Measures the birth and the death of namespaces, and prints what the guest tells.
+///
+/// # Errors
+///
+/// The lab cannot be made, or the machine not be started.
+pub(crate) fn births() -> Result<ExitCode> {
+    let lab = Lab::prepare()?;
+    let mut payload = lab.payload()?;
+    lab.add_module(&mut payload, None)?;
+    let mut guest = lab.guest(None)?;
+    guest.accel = Accel::Icount;
+    guest.append = APPEND.to_owned();
+    let console = lab.cache.logs().join("births-console.log");
+    let mut report = Report::default();
+    guest.run(&payload, &Request::Births, &console, LIMIT, &mut report)?;
+    Ok(report.close())
 }
 
 fn boot(

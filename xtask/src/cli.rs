@@ -80,6 +80,12 @@ enum Task {
         /// Print JSON instead of a table
         #[arg(long)]
         json: bool,
+        /// Measure the birth and the death of namespaces instead, while up to 10,000 live
+        #[arg(long, conflicts_with_all = ["names", "once", "json", "samples", "lookups"])]
+        births: bool,
+        /// Measure one lookup in the kernel's tables and ours instead
+        #[arg(long, conflicts_with_all = ["names", "once", "json", "samples"])]
+        lookups: bool,
     },
     /// Run loads on the debug kernel, or on another
     Torture {
@@ -231,9 +237,17 @@ pub(crate) fn run() -> Result<ExitCode> {
             samples,
             once,
             json,
+            births,
+            lookups,
         } => {
             if names.as_slice() == [Benched::Hook] {
                 return bench::run_hook(once, json);
+            }
+            if births {
+                return bench::births();
+            }
+            if lookups {
+                return bench::lookups();
             }
             return bench::run(&bench::Wanted {
                 workloads: &workloads(&names)?,

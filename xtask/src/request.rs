@@ -39,6 +39,8 @@ pub enum Request {
     },
     /// Measure one call of a function that is diverted, way by way.
     BenchHook,
+    /// Measure the birth and the death of namespaces.
+    Births,
     /// Run loads until their time is over.
     Torture {
         /// The loads; all, if empty.

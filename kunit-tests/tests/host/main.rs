@@ -5,6 +5,8 @@ mod platform;
 mod vk_ffi_shims;
 #[path = "../../src/vk_hook.rs"]
 mod vk_hook;
+#[path = "../../src/vk_lookup.rs"]
+mod vk_lookup;
 #[path = "../../src/vk_nshash.rs"]
 mod vk_nshash;
 #[path = "../../src/vk_nshash_cases.rs"]

@@ -1,5 +1,6 @@
 //! The bench: every workload in every state, each in a fresh process on a quiet machine.
 
+mod births;
 mod cgroup;
 mod crossings;
 mod hook;
@@ -20,6 +21,7 @@ use crate::port;
 use measured::Measured;
 use stage::Stages;
 
+pub(crate) use births::run as run_births;
 pub(crate) use hook::run as run_hook;
 pub(crate) use measured::run as run_measured;
 

@@ -12,6 +12,7 @@ mod calls;
 mod cgroup;
 mod churn;
 mod container;
+mod crowd;
 mod demo;
 mod device;
 mod dmesg;

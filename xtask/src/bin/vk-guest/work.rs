@@ -35,6 +35,7 @@ fn serve(request: Request) -> Result<()> {
         }
         Request::Bench { workloads, samples } => bench::run(&workloads, samples)?,
         Request::BenchHook => bench::run_hook()?,
+        Request::Births => bench::run_births()?,
         Request::Shell => shell::run()?,
         Request::Torture {
             names,
