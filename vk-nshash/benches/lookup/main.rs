@@ -40,23 +40,25 @@ fn look<S: Subject>(subject: &S, wanted: &[Key], rounds: u64, reader: usize) -> 
     clock::of_thread().saturating_sub(start)
 }
 
-/// Lets `readers` look up at once, and returns what one batch cost, on average over them.
+/// Lets `readers` look up at once, and returns what one batch cost, on average over them; with a
+/// writer that takes keys of `written` out and in.
 fn look_together<S: Subject>(
     subject: &S,
+    written: Option<&S>,
     keys: &Keys,
     rounds: u64,
     readers: usize,
-    has_writer: bool,
 ) -> Duration {
     let is_over = AtomicBool::new(false);
     subject.grace().begin(readers);
     thread::scope(|scope| {
-        let writer = has_writer.then(|| {
-            scope.spawn(|| {
+        let writer = written.map(|written| {
+            let is_over = &is_over;
+            scope.spawn(move || {
                 while !is_over.load(Ordering::Relaxed) {
                     keys.movers
                         .iter()
-                        .for_each(|&key| subject.move_out_and_in(key));
+                        .for_each(|&key| written.move_out_and_in(key));
                 }
             })
         });
@@ -101,15 +103,23 @@ fn together<S: Subject>(criterion: &mut Criterion, size: usize) {
     let subject = S::new(&keys.all);
     let mut group = criterion.benchmark_group(format!("together/{size}"));
     group.throughput(criterion::Throughput::Elements(BATCH as u64));
-    for (readers, has_writer) in [(1, false), (2, false), (1, true), (2, true)] {
-        if has_writer && !S::CAN_CHANGE {
+    // What a writer's processor takes from the reader's, whatever it writes to.
+    let other = S::new(&keys.all);
+    other.grace().begin(0);
+    let beside = [
+        (1, "", None),
+        (2, "", None),
+        (1, "+elsewhere", Some(&other)),
+        (1, "+writer", Some(&subject)),
+        (2, "+writer", Some(&subject)),
+    ];
+    for (readers, writer, written) in beside {
+        if written.is_some() && !S::CAN_CHANGE {
             continue;
         }
-        let writer = if has_writer { "+writer" } else { "" };
         let id = BenchmarkId::new(S::NAME, format!("{readers}{writer}"));
         group.bench_function(id, |bencher| {
-            bencher
-                .iter_custom(|rounds| look_together(&subject, &keys, rounds, readers, has_writer));
+            bencher.iter_custom(|rounds| look_together(&subject, written, &keys, rounds, readers));
         });
     }
     group.finish();
@@ -124,6 +134,10 @@ fn all(criterion: &mut Criterion) {
         one_reader::<Dash>(criterion, size);
     }
     one_reader::<Bare<14, 16384>>(criterion, 10_000);
+    // From ten nodes to a chain down to less than one: where papaya is overtaken.
+    one_reader::<Chains<11, 2048>>(criterion, 10_000);
+    one_reader::<Chains<12, 4096>>(criterion, 10_000);
+    one_reader::<Chains<13, 8192>>(criterion, 10_000);
     one_reader::<Chains<14, 16384>>(criterion, 10_000);
     for size in SIZES {
         together::<Bare<10, 1024>>(criterion, size);

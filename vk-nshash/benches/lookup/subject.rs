@@ -158,6 +158,9 @@ fn node(key: usize) -> Boxed {
 impl<const BITS: u32, const BUCKETS: usize> Subject for Chains<BITS, BUCKETS> {
     const NAME: &'static str = match BITS {
         10 => "vk-nshash",
+        11 => "vk-nshash-2048",
+        12 => "vk-nshash-4096",
+        13 => "vk-nshash-8192",
         _ => "vk-nshash-16384",
     };
     type Guard<'s> = Read;
