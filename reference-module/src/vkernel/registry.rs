@@ -42,8 +42,8 @@ const LEVELS: usize = 32;
 
 /// 128 KiB, so that a lookup costs the same with 10,000 namespaces as with one.
 static TABLE: Table<Boxed<Container>, 14, 16384> = Table::new();
-/// What namespaces born from now on start with.
-static DEFAULT: RegistryCell<Own> = RegistryCell::new(Own::new());
+/// What namespaces born from now on start with, if that is anything.
+static DEFAULT: RegistryCell<Option<Own>> = RegistryCell::new(None);
 static FAILED_BIRTHS: AtomicU64 = AtomicU64::new(0);
 
 /// Finds the container of a namespace: its own, or the nearest ancestor's.
@@ -124,20 +124,30 @@ fn insert(
     let (refused, is_set) = {
         let read = ReadGuard::new();
         let mut write = RegistryGuard::lock();
-        let own = kept(ns.id()).unwrap_or(*DEFAULT.get(&write));
+        let own = match kept(ns.id()) {
+            Some(own) => unless_empty(own),
+            None => *DEFAULT.get(&write),
+        };
         let around = ns.parent();
         let around = around.and_then(|ns| TABLE.find_nearest_ancestor(&read, ns, LEVELS));
         let container = node.0.value_mut();
         container.parent = around.map(|it| it.id.address);
-        *container.own.get_mut(&mut write) = own;
-        pin(&mut write, container, own.is_set());
-        let snapshot = compute(&read, &write, container);
-        *container.effective.get_mut() = snapshot;
+        // Most births: nothing is set around it, and nothing for it.
+        let is_hosts = around.is_none_or(|it| it.effective(&read).is_host());
+        if let Some(own) = own {
+            *container.own.get_mut(&mut write) = own;
+            pin(&mut write, container, own.is_set());
+        }
+        if own.is_some() || !is_hosts {
+            let snapshot = compute(&read, &write, container);
+            *container.effective.get_mut() = snapshot;
+        }
+        let is_set = own.is_some_and(|own| own.is_set());
         let refused = TABLE.insert(&mut write, node).err();
         if refused.is_none() {
             descent::link(&read, &mut write, ns.key());
         }
-        (refused, own.is_set())
+        (refused, is_set)
     };
     // Nobody has seen the node that comes back.
     match refused {
@@ -145,6 +155,10 @@ fn insert(
         // Its chain is full: as without memory, it inherits.
         Some(_) => Err(AllocError),
     }
+}
+
+fn unless_empty(own: Own) -> Option<Own> {
+    (own != Own::new()).then_some(own)
 }
 
 /// As [`insert`], those around it first, so that each container finds its parent.
@@ -409,9 +423,9 @@ pub(crate) fn own(container: &Container) -> Own {
 }
 
 pub(crate) fn default_own() -> Own {
-    *DEFAULT.get(&RegistryGuard::lock())
+    DEFAULT.get(&RegistryGuard::lock()).unwrap_or_default()
 }
 
 pub(crate) fn set_default(own: Own) {
-    *DEFAULT.get_mut(&mut RegistryGuard::lock()) = own;
+    *DEFAULT.get_mut(&mut RegistryGuard::lock()) = unless_empty(own);
 }
