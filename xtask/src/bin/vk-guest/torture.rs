@@ -1,26 +1,35 @@
 //! The torture mode: loads that go on until their time is over, on a kernel that finds mistakes.
 
+use std::collections::HashSet;
+use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure, Context, Result};
 use xtask::protocol::Line;
 
-use crate::areas::registry::life::{a_birth_without_memory_inherits, bears_while_policies_are_set};
+use crate::areas::registry::life::{
+    a_birth_without_memory_inherits, bears_while_policies_are_set, objects_are_gone,
+    what_is_below_a_birth_without_memory_inherits,
+};
 use crate::areas::ALL;
 use crate::churn::Churn;
 use crate::container::{wait_until, Container, Runtime};
+use crate::crowd::Crowd;
 use crate::device::ask;
 use crate::dmesg::KernelLog;
 use crate::fault::Fault;
-use crate::policy::MODE;
-use crate::problem::{expect, Outcome, Problem};
-use crate::scout::Scout;
+use crate::policy::{self, listed, MODE};
+use crate::problem::{expect, expect_eq, Outcome, Problem};
+use crate::scout::{Order, Scout};
 use crate::slab::Slabs;
 use crate::stream::Stream;
 use crate::test::{line, run_area};
 use crate::tracer::Tracer;
-use crate::{leaks, module, port};
+use crate::{leaks, module, namespace, port};
+
+/// How often a load tells how far it is.
+const TOLD_EVERY: Duration = Duration::from_secs(300);
 
 /// How long the kernel may take to free what was let go.
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
@@ -33,6 +42,7 @@ const LOADS: &[(&str, &str, Load)] = &[
     ("checks", "areas run", checks),
     ("churn", "containers with a policy", churn),
     ("registry", "namespaces made and ended", registry),
+    ("crowd", "namespaces that live at once", crowd),
     ("flips", "policy changes", flips),
     ("inline", "times that inline hooks went in and out", inline),
 ];
@@ -78,6 +88,7 @@ fn run_load(name: &str, what: &str, load: Load, until: Until) {
     let log = KernelLog::from_now();
     let slabs = Slabs::now();
     let started = Instant::now();
+    let mut told = started;
     let mut done = 0;
     let mut rounds = 0;
     let mut outcome = Ok(());
@@ -87,11 +98,12 @@ fn run_load(name: &str, what: &str, load: Load, until: Until) {
             Err(error) => outcome = Err(error.into()),
         }
         rounds += 1;
-        if rounds % 20 == 0 {
+        if told.elapsed() > TOLD_EVERY {
             let minutes = started.elapsed().as_secs() / 60;
             port::say(format!(
                 "torture {name}: {done} {what} in {minutes} minutes"
             ));
+            told = Instant::now();
         }
     }
     if module::is_loaded() {
@@ -176,9 +188,70 @@ fn registry(round: u64) -> Result<u64> {
     load_module()?;
     if round == 0 && Fault::are_injected() {
         passes(a_birth_without_memory_inherits())?;
+        passes(what_is_below_a_birth_without_memory_inherits())?;
     }
-    passes(bears_while_policies_are_set(CYCLES, 4))?;
+    passes(bears_while_policies_are_set(CYCLES, 4, CYCLES as u64 / 20))?;
     Ok(CYCLES as u64)
+}
+
+/// Ten thousand namespaces at once, all known, each with the policy that is set for it and no other,
+/// while others come and go.
+fn crowd(_round: u64) -> Result<u64> {
+    const LIVE: usize = 10_000;
+    const CYCLES: usize = 1000;
+    load_module()?;
+    let crowd = Crowd::gather(LIVE)?;
+    passes(each_is_known(&crowd))?;
+    // A request walks over all processes: with so many, most of these have ended before it comes.
+    passes(bears_while_policies_are_set(CYCLES, 4, 0))?;
+    passes(each_has_its_own_policy(&crowd))?;
+    drop(crowd);
+    passes(objects_are_gone())?;
+    Ok(LIVE as u64)
+}
+
+/// Expects each namespace in the list of all.
+fn each_is_known(crowd: &Crowd) -> Outcome {
+    let listed: HashSet<String> = listed(true)?.into_iter().collect();
+    for pid in crowd.pids() {
+        let ns = policy::target(namespace::id_of(pid.unsigned_abs())?);
+        expect(
+            listed.contains(&ns),
+            format!("{ns} not listed"),
+            "all of them",
+        )?;
+    }
+    Ok(())
+}
+
+/// Gives some of them policies, and reads the values inside of those and of their neighbours.
+fn each_has_its_own_policy(crowd: &Crowd) -> Outcome {
+    const EVERY: usize = 499;
+    let host = fs::read_to_string(MODE)?.trim().to_owned();
+    let some: Vec<(usize, u32)> = (0..crowd.pids().len())
+        .step_by(EVERY)
+        .map(|index| (index, crowd.pids()[index].unsigned_abs()))
+        .collect();
+    for (index, pid) in &some {
+        let ns = policy::target(namespace::id_of(*pid)?);
+        policy::set(&ns, &[("vm.overcommit_memory", &(index % 3).to_string())])?;
+    }
+    for (index, pid) in &some {
+        expect_eq("its own", read_inside(*pid)?, (index % 3).to_string())?;
+        let neighbour = crowd.pids()[(index + 1) % crowd.pids().len()].unsigned_abs();
+        expect_eq(
+            "that of its neighbour",
+            read_inside(neighbour)?,
+            host.clone(),
+        )?;
+    }
+    expect_eq("those with a policy", listed(false)?.len(), some.len())
+}
+
+fn read_inside(pid: u32) -> Result<String> {
+    let mut scout = Scout::send()?;
+    scout.does(&Order::Enter(format!("/proc/{pid}/ns/pid")))?;
+    scout.read(MODE)
 }
 
 fn passes(outcome: Outcome) -> Result<()> {

@@ -34,7 +34,7 @@ pub(crate) const AREA: Area = Area {
         who_enters_a_namespace_has_its_policy,
         a_dead_namespace_is_gone_within_5_s,
         a_dying_namespace_takes_no_policy_and_ends_once,
-        two_thousand_namespaces_while_policies_are_set,
+        a_thousand_namespaces_while_policies_are_set,
         smaps_read_from_the_host_show_the_containers_policy,
         memory_written_from_the_host_follows_the_containers_policy,
         khugepaged_follows_the_containers_policy,

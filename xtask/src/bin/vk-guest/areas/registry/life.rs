@@ -1,12 +1,14 @@
 //! From birth to end.
 
 use std::fs::{self, File};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::calls::{self, Space};
 use crate::container::{wait_until, Container, Runtime};
 use crate::device::ask;
 use crate::dmesg::KernelLog;
@@ -104,6 +106,42 @@ pub(crate) fn a_birth_without_memory_inherits() -> Outcome {
     expect_eq("what the next one reads", after.text()?.as_str(), "2")?;
     after.end()?;
     Ok(())
+}
+
+/// A birth without memory leaves no hole: what is born below has the policy around both.
+pub(crate) fn what_is_below_a_birth_without_memory_inherits() -> Outcome {
+    let Some(mut fault) = Fault::new()? else {
+        return skip("this kernel injects no faults (CONFIG_FAILSLAB); the debug kernel does");
+    };
+    let outer = Scout::send_into_new_namespace()?;
+    set(
+        &target(outer.namespace()?),
+        &[("vm.overcommit_memory", "1")],
+    )?;
+    let its = File::open(format!("/proc/{}/ns/pid", outer.pid()?))?;
+    let ours = File::open("/proc/self/ns/pid")?;
+    let (mut nth, mut lost) = (0, 0);
+    loop {
+        nth += 1;
+        let known = failed_births()?;
+        calls::enter(its.as_fd(), Space::Pid)?;
+        let born = fault.at(nth, || {
+            Firstborn::make(c"/proc/sys/vm/overcommit_memory", 0)
+        });
+        calls::enter(ours.as_fd(), Space::Pid)?;
+        let Some(born) = born? else { break };
+        let Ok(child) = born else { continue };
+        if failed_births()? != known {
+            lost += 1;
+            let mut inner = Scout::send()?;
+            inner.does(&Order::Enter(format!("/proc/{}/ns/pid", child.pid())))?;
+            inner.does(&Order::NewPid)?;
+            let what = format!("what is read below with fault {nth}");
+            expect_eq(&what, inner.read(MODE)?.as_str(), "1")?;
+        }
+        child.end()?;
+    }
+    expect(lost > 0, "no birth failed", "some of them")
 }
 
 pub(super) fn namespaces_that_exist_at_load_are_adopted() -> Outcome {
@@ -207,7 +245,7 @@ fn failed_births() -> Result<u64> {
 }
 
 /// Each object with a policy holds the module while it lives.
-fn objects_are_gone() -> Outcome {
+pub(crate) fn objects_are_gone() -> Outcome {
     let is_gone = wait_until(GONE_LIMIT, || references().is_ok_and(|count| count == 0));
     let seen = format!("{} references after 5 s", references()?);
     expect(is_gone, seen, "none")
@@ -228,12 +266,14 @@ struct Race {
 
 /// Addresses of namespaces are used again at once: one that kept its object would hand an old
 /// policy to a newborn, which reads the host's value first.
-pub(super) fn two_thousand_namespaces_while_policies_are_set() -> Outcome {
-    bears_while_policies_are_set(2000, 1)
+pub(super) fn a_thousand_namespaces_while_policies_are_set() -> Outcome {
+    const COUNT: usize = 1000;
+    bears_while_policies_are_set(COUNT, 4, COUNT as u64 / 20)
 }
 
-/// Makes and ends `count` namespaces, while so many threads give the latest one policies.
-pub(crate) fn bears_while_policies_are_set(count: usize, setters: usize) -> Outcome {
+/// Makes and ends `count` namespaces, while so many threads give the latest one policies; more than
+/// `least` of them are to be taken, and as many come too late.
+pub(crate) fn bears_while_policies_are_set(count: usize, setters: usize, least: u64) -> Outcome {
     objects_are_gone()?;
     let failed = failed_births()?;
     let host = fs::read_to_string(MODE)?.trim().to_owned();
@@ -255,7 +295,6 @@ pub(crate) fn bears_while_policies_are_set(count: usize, setters: usize) -> Outc
     })?;
     let (taken, gone) = (race.taken.into_inner(), race.gone.into_inner());
     let seen = format!("{taken} taken, {gone} refused");
-    let least = count as u64 / 20;
     expect(
         taken > least && gone > least,
         seen,
