@@ -80,6 +80,10 @@ pub enum Event {
     Hooked(&'static str),
     /// The hooks of a feature are out.
     Unhooked(&'static str),
+    /// Somebody took the place of the hook of this function.
+    Bypassed(&'static str),
+    /// The hook of this function decides again.
+    Restored(&'static str),
 }
 
 /// Who changed a value: a task, as the host counts.
@@ -179,6 +183,8 @@ impl fmt::Display for Event {
             }
             Self::Hooked(feature) => write!(f, "hooked {feature}"),
             Self::Unhooked(feature) => write!(f, "unhooked {feature}"),
+            Self::Bypassed(symbol) => write!(f, "bypassed {symbol}"),
+            Self::Restored(symbol) => write!(f, "restored {symbol}"),
         }
     }
 }

@@ -13,6 +13,8 @@ use vk_ffi_shims::build;
 
 #[path = "vkernel/books.rs"]
 mod books;
+#[path = "vkernel/bypass.rs"]
+mod bypass;
 #[path = "vkernel/change.rs"]
 mod change;
 #[path = "vkernel/charge.rs"]

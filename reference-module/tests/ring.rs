@@ -182,6 +182,8 @@ fn every_event_has_its_line() {
         ),
         (Event::Hooked("thp"), "hooked thp"),
         (Event::Unhooked("thp"), "unhooked thp"),
+        (Event::Bypassed("do_mmap"), "bypassed do_mmap"),
+        (Event::Restored("do_mmap"), "restored do_mmap"),
     ];
     for (event, text) in cases {
         assert_eq!(event.to_string(), text);

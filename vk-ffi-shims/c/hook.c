@@ -162,7 +162,7 @@ int vk_resolve(void)
  * Whether the site jumps to our stub, or calls into ftrace because a tracer shares it (which
  * then goes on to the stub: ftrace_regs_caller honours the direct call of the ops).
  */
-static bool vk_hook_verify(const struct vk_hook *h)
+bool vk_hook_verify(const struct vk_hook *h)
 {
 	unsigned char insn[MCOUNT_INSN_SIZE];
 	s32 distance;
@@ -197,7 +197,7 @@ int vk_hook_arm(unsigned int id)
 	if (vk_hook_verify(h))
 		return 0;
 
-	err = vk_hook_disarm(id);
+	err = vk_site_restore(h);
 	if (!err) {
 		h->state = VK_STATE_PLANNED;
 		err = -EILSEQ;
@@ -212,6 +212,9 @@ int vk_hook_disarm(unsigned int id)
 
 	if (h->state != VK_STATE_ARMED)
 		return 0;
+	/* ftrace would find what it did not write, and switch itself off for the whole system. */
+	if (!vk_hook_verify(h))
+		return -EILSEQ;
 	/*
 	 * Waits for RCU-tasks itself. An error means that ftrace could not restore the site:
 	 * the stub must stay.

@@ -24,6 +24,11 @@ unsigned long vk_function_site(unsigned long function)
 	return 0;
 }
 
+bool vk_function_is_patched(unsigned long function)
+{
+	return false;
+}
+
 unsigned long vk_site_direct(unsigned long site)
 {
 	return 0;

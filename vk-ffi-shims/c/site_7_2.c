@@ -2,6 +2,7 @@
 /*
  * Linux 7.2: how a function is diverted, and what a namespace is called. For every module.
  */
+#include <linux/mutex.h>
 #include <linux/pid_namespace.h>
 #include "vk_series.h"
 
@@ -24,6 +25,8 @@ struct vk_symbol vk_site_symbols[] = {
 	{ "core_kernel_text", .feature = VK_FEATURES },
 	{ "kallsyms_lookup_size_offset", .feature = VK_FEATURES },
 	{ "ftrace_find_rec_direct", .feature = VK_FEATURES },
+	{ "klp_find_ops", .feature = VK_FEATURES },
+	{ "klp_mutex", .feature = VK_FEATURES },
 	/* What tells this kernel from another: c/build.c. */
 	{ "__start_notes", .feature = VK_FEATURES },
 	{ "__stop_notes", .feature = VK_FEATURES },
@@ -33,12 +36,16 @@ struct vk_symbol vk_site_symbols[] = {
 };
 
 DEFINE_STATIC_CALL_NULL(vk_ftrace_direct, *(unsigned long (*)(unsigned long))NULL);
+DEFINE_STATIC_CALL_NULL(vk_klp_find_ops, *(void *(*)(void *))NULL);
+static struct mutex *vk_klp_mutex;
 DEFINE_STATIC_CALL_NULL(vk_ftrace_location, *(unsigned long (*)(unsigned long))NULL);
 
 void vk_site_bind(void)
 {
 	VK_BIND_CALL(vk_ftrace_location, "ftrace_location");
 	VK_BIND_CALL(vk_ftrace_direct, "ftrace_find_rec_direct");
+	VK_BIND_CALL(vk_klp_find_ops, "klp_find_ops");
+	VK_BIND(vk_klp_mutex, "klp_mutex");
 }
 
 /* ---- Sites: ftrace writes a direct jump ---- */
@@ -51,6 +58,18 @@ unsigned long vk_function_site(unsigned long function)
 unsigned long vk_site_direct(unsigned long site)
 {
 	return vk_symbol("ftrace_find_rec_direct") ? static_call(vk_ftrace_direct)(site) : 0;
+}
+
+bool vk_function_is_patched(unsigned long function)
+{
+	void *found;
+
+	if (!vk_klp_mutex || !vk_symbol("klp_find_ops"))
+		return false;
+	mutex_lock(vk_klp_mutex);
+	found = static_call(vk_klp_find_ops)((void *)function);
+	mutex_unlock(vk_klp_mutex);
+	return found;
 }
 
 const char *vk_site_refusal(void)

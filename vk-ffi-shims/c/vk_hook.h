@@ -60,6 +60,7 @@ struct vk_hook {
 	unsigned int choice;		/* enum vk_choice */
 	struct ftrace_ops ops;
 	atomic_t sleepers;
+	bool was_bypassed;		/* when it was last looked at */
 };
 
 /* The hooks in the order of their lines: vk_hooks.h. */
@@ -92,9 +93,14 @@ unsigned long vk_function_site(unsigned long function);
 const char *vk_site_refusal(void);
 /* Where a direct jump or call from the site leads that is registered, whoever did, or 0. */
 unsigned long vk_site_direct(unsigned long site);
+/* Whether a live patch has the function. Process context. */
+bool vk_function_is_patched(unsigned long function);
 /* Writes the jump from the site to the stub, and takes it back. Process context. */
 int vk_site_divert(struct vk_hook *h);
 int vk_site_restore(struct vk_hook *h);
+
+/* Whether an armed hook's site leads to its stub. Process context. */
+bool vk_hook_verify(const struct vk_hook *h);
 
 /* Resolves all of vk_symbols, once. Process context, callers serialised. */
 int vk_symbols_resolve(void);

@@ -204,6 +204,17 @@ unsigned long vk_hook_stub(unsigned int id);
 unsigned long vk_hook_trampoline(unsigned int id);
 /* Says where hook @id is in its life, by back end P. */
 void vk_hook_enter(unsigned int id, unsigned int state);
+/*
+ * Looks who took the place of hook @id, which is armed; "" if nobody did. Process context, under the
+ * control mutex.
+ */
+const char *vk_hook_bypass(unsigned int id);
+/* Notes whether it is bypassed; returns what was noted before. */
+bool vk_hook_was_bypassed(unsigned int id, bool is_bypassed);
+/* Runs vk_handler_bypass() every @period_ms, and soon after a module was loaded. 0 or a negative
+ * errno. Process context, under the control mutex, as the end of it, which waits. */
+int vk_bypass_watch(unsigned int period_ms);
+void vk_bypass_unwatch(void);
 
 /* ---- Subjects --------------------------------------------------------------------- */
 
@@ -512,6 +523,7 @@ bool vk_handler_vote(const void *range);
 int vk_handler_reserve(const void *mm);
 /* Whether tasks of @ns have a mode of their own that is not 2; any context, under RCU. */
 bool vk_handler_apart(const void *ns);
+void vk_handler_bypass(void);		/* workqueue */
 #endif
 
 #endif

@@ -242,6 +242,18 @@ unsafe extern "C" {
     pub fn vk_hook_enter(id: ::core::ffi::c_uint, state: ::core::ffi::c_uint);
 }
 unsafe extern "C" {
+    pub fn vk_hook_bypass(id: ::core::ffi::c_uint) -> *const ::core::ffi::c_char;
+}
+unsafe extern "C" {
+    pub fn vk_hook_was_bypassed(id: ::core::ffi::c_uint, is_bypassed: bool) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_bypass_watch(period_ms: ::core::ffi::c_uint) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_bypass_unwatch();
+}
+unsafe extern "C" {
     pub fn vk_subject_current() -> *const ::core::ffi::c_void;
 }
 unsafe extern "C" {

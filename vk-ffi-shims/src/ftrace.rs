@@ -161,7 +161,7 @@ impl Feature {
 /// # Safety
 ///
 /// `text` is null or a C string that lives as long as the module.
-unsafe fn text_of(text: *const c_char) -> &'static str {
+pub(crate) unsafe fn text_of(text: *const c_char) -> &'static str {
     if text.is_null() {
         return "";
     }
@@ -199,6 +199,11 @@ static IDS: [HookId; 256] = {
 fn count() -> u32 {
     // SAFETY: Any context.
     unsafe { bindings::vk_hook_count() }
+}
+
+/// Whether there is a hook of this number.
+pub(crate) fn is_known(hook: HookId) -> bool {
+    hook.0 < count()
 }
 
 /// The number of the hook's feature, `VK_FEATURES` for none.

@@ -242,9 +242,9 @@ pub unsafe fn id_of(hook: *const c_void) -> HookId {
 /// | `hook!(store NAME => f)` | of a sysfs `store` | `fn(&[u8]) -> Option<Result<(), i32>>` |
 /// | `hook!(show_pmd NAME => f)`, `store_pmd` | as above | as above, for the directory of PMD order only |
 ///
-/// Six are no hooks of a kernel function but called by C: `hook!(birth => f)` and
+/// Seven are no hooks of a kernel function but called by C: `hook!(birth => f)` and
 /// `hook!(end => f)` with `fn(Namespace)`, `hook!(placed => f)` with `fn(Namespace, Memcg)`,
-/// `hook!(later => f)` with `fn()`; `hook!(reserve => f)` with `fn(Option<Mm>) -> Reserve`, for
+/// `hook!(later => f)` and `hook!(bypass => f)` with `fn()`; `hook!(reserve => f)` with `fn(Option<Mm>) -> Reserve`, for
 /// MAP_NORESERVE and SHM_NORESERVE; and `hook!(apart => f)` with
 /// `fn(&ReadGuard, Namespace) -> bool`, for who has a mode of its own that is not 2.
 #[macro_export]
@@ -509,6 +509,14 @@ macro_rules! hook {
                 Some(ns) => handler(&read, ns),
                 None => false,
             }
+        }
+    };
+    (bypass => $handler:expr) => {
+        #[doc(hidden)]
+        #[no_mangle]
+        extern "C" fn vk_handler_bypass() {
+            let handler: fn() = $handler;
+            handler()
         }
     };
     (later => $handler:expr) => {

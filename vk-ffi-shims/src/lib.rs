@@ -14,6 +14,7 @@ pub mod bell;
 pub mod bindings;
 pub mod btf;
 pub mod build;
+pub mod bypass;
 mod flight;
 mod ftrace;
 mod hook;

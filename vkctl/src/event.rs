@@ -47,9 +47,13 @@ impl Event {
         }
     }
 
-    /// Tells whether its name is a feature.
-    pub(crate) fn is_of_hooks(&self) -> bool {
-        matches!(self.kind(), "hooked" | "unhooked")
+    /// Returns what its name is the name of.
+    pub(crate) fn is_about(&self) -> &'static str {
+        match self.kind() {
+            "hooked" | "unhooked" => "feature",
+            "bypassed" | "restored" => "symbol",
+            _ => "target",
+        }
     }
 }
 

@@ -46,11 +46,7 @@ pub(crate) fn event(event: &Event) -> String {
         } => {
             object.insert("seq".to_owned(), (*seq).into());
             object.insert("time_ns".to_owned(), (*time_ns).into());
-            let what = match event.is_of_hooks() {
-                true => "feature",
-                false => "target",
-            };
-            object.insert(what.to_owned(), json!(record.name()));
+            object.insert(event.is_about().to_owned(), json!(record.name()));
             let fields = record.fields();
             object.extend(fields.map(|(name, text)| (name.to_owned(), value(name, text))));
         }

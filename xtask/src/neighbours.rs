@@ -19,6 +19,7 @@ const SOURCES: &[(&str, &str)] = &[
         "vk_livepatch.c",
         include_str!("../neighbours/vk_livepatch.c"),
     ),
+    ("vk_vandal.c", include_str!("../neighbours/vk_vandal.c")),
     (
         "vk_benchpatch.c",
         include_str!("../neighbours/vk_benchpatch.c"),
@@ -26,7 +27,12 @@ const SOURCES: &[(&str, &str)] = &[
 ];
 
 /// What is made of them.
-const OBJECTS: &[&str] = &["vk_probe.ko", "vk_livepatch.ko", "vk_benchpatch.ko"];
+const OBJECTS: &[&str] = &[
+    "vk_probe.ko",
+    "vk_livepatch.ko",
+    "vk_benchpatch.ko",
+    "vk_vandal.ko",
+];
 
 /// Builds them for the kernel of `kdir` and adds them to `payload`.
 ///

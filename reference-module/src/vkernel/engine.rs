@@ -7,6 +7,7 @@
 //! out, then tasks that still sleep in a handler are waited for, then the registry is emptied;
 //! what was set is kept and shown as not enforced.
 
+use crate::bypass;
 use crate::events;
 use crate::registry;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -344,17 +345,20 @@ pub(crate) fn settle(control: &mut ControlGuard) {
 }
 
 /// Opens what lets containers have more than the host, or closes it.
+///
+/// The hooks are read back before; it is closed when somebody took the place of one that answers.
 fn set_gates(control: &ControlGuard, demand: &Demand) {
     use vk_ffi_shims::{thp, zero_page};
+    let is_bypassed = bypass::look(control);
     let may_open = |feature| is_enforced() && is_armed(control, feature);
-    if !demand.gate {
+    if !demand.gate || is_bypassed {
         thp::close_gate();
     } else if may_open(Feature::Thp) {
         if let Err(errno) = thp::open_gate() {
             pr_warn!("the THP gate was not opened: errno {}\n", errno);
         }
     }
-    if !demand.zero_page {
+    if !demand.zero_page || is_bypassed {
         zero_page::lower();
     } else if may_open(Feature::ThpZeroPage) {
         if let Err(errno) = zero_page::raise() {
@@ -432,6 +436,7 @@ pub(crate) fn arm(control: &mut ControlGuard) -> core::result::Result<(), Refusa
         pr_warn!("whose a page is stays unknown: errno {}\n", errno);
     }
     ENFORCED.store(true, Ordering::Release);
+    bypass::begin(control);
     // Each container with a policy holds the module itself now.
     HOLD.get_mut(control).take();
     settle(control);
@@ -469,6 +474,7 @@ pub(crate) fn disarm(
     ENFORCED.store(false, Ordering::Release);
     close_gates();
     take_out(control, timeout_ms)?;
+    bypass::end(control);
     keep(control, force);
     Ok(())
 }
@@ -546,6 +552,7 @@ pub(crate) fn unload() {
     let mut control = ControlGuard::lock();
     ENFORCED.store(false, Ordering::Release);
     vk_ffi_shims::cancel_later();
+    bypass::end(&control);
     close_gates();
     while let Err(refusal) = take_out(&mut control, 10_000) {
         // The exit of a module cannot fail, and code that is in use cannot go.

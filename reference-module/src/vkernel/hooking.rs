@@ -1,5 +1,6 @@
 //! The verbs `features` and `hooks`, `arm` and `disarm`.
 
+use crate::bypass;
 use crate::control::{no_lines, unknown_key, yes_no, Answer};
 use crate::engine;
 use crate::memory;
@@ -45,7 +46,8 @@ pub(crate) fn features<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a
 
 pub(crate) fn hooks<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
     no_lines(request)?;
-    let _control = ControlGuard::lock();
+    let control = ControlGuard::lock();
+    bypass::look(&control);
     for hook in Ftrace::ids() {
         if let Some(info) = Ftrace::info(hook) {
             show_hook(hook, &info, out);
@@ -92,8 +94,13 @@ fn show_hook(hook: HookId, info: &HookInfo, out: &mut Output) {
     }
 }
 
-/// Why the hook is not, or cannot be, where it was wanted.
+/// Why the hook does not decide, or is not, or cannot be, where it was wanted.
 fn show_refusal(hook: HookId, info: &HookInfo, out: &mut Output) {
+    let bypass = vk_ffi_shims::bypass::bypass(hook);
+    if !bypass.is_empty() {
+        write!(out, " bypassed=yes reason={bypass}").ok();
+        return;
+    }
     if !info.refusal.is_empty() {
         write!(out, " reason={}", info.refusal).ok();
         return;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{anyhow, ensure, Context, Result};
 
 use crate::container::wait_until;
 use crate::program;
@@ -15,6 +15,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// A kprobe; it is taken off when it is let go.
 #[derive(Debug)]
 pub(crate) struct Probe(());
+
+/// Somebody who overwrites a hook; what was there comes back when it is let go.
+#[derive(Debug)]
+pub(crate) struct Vandal(());
 
 /// A live patch; it is taken off when it is let go.
 #[derive(Debug)]
@@ -54,6 +58,26 @@ impl Probe {
 }
 
 impl Drop for Probe {
+    fn drop(&mut self) {
+        remove(Self::NAME);
+    }
+}
+
+impl Vandal {
+    const NAME: &'static str = "vk_vandal";
+
+    /// Lets one loose on the hook of `symbol`.
+    ///
+    /// # Errors
+    ///
+    /// There is no hook, or the kernel refuses.
+    pub(crate) fn put(symbol: &str) -> Result<Self> {
+        let put = insert(Self::NAME, &[format!("symbol={symbol}")])?;
+        put.map(|()| Self(())).map_err(|why| anyhow!(why))
+    }
+}
+
+impl Drop for Vandal {
     fn drop(&mut self) {
         remove(Self::NAME);
     }

@@ -25,6 +25,9 @@ enum Kind {
 const KPROBES: &str = "kprobe_events";
 const FPROBES: &str = "dynamic_events";
 
+/// Whether each event is followed by a backtrace.
+const STACKS: &str = "options/stacktrace";
+
 impl Tracer {
     /// Traces each call of `functions`, by the tracer of this name.
     ///
@@ -65,6 +68,27 @@ impl Tracer {
     /// The kernel refuses.
     pub(crate) fn fprobes(functions: &[&str]) -> Result<Self> {
         Self::probes(FPROBES, "f", functions, "")
+    }
+
+    /// Puts a probe on each of `functions`, at its entry, which keeps the backtrace.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub(crate) fn backtraces(functions: &[&str]) -> Result<Self> {
+        let this = Self::kprobes(functions)?;
+        write(STACKS, "1")?;
+        Ok(this)
+    }
+
+    /// Returns the backtraces that were kept: the innermost function first.
+    ///
+    /// # Errors
+    ///
+    /// The trace cannot be read.
+    pub(crate) fn kept(&self) -> Result<Vec<Vec<String>>> {
+        let trace = fs::read_to_string(format!("{DIR}/trace"))?;
+        Ok(stacks(&trace))
     }
 
     fn probes(file: &'static str, kind: &str, functions: &[&str], rest: &str) -> Result<Self> {
@@ -123,6 +147,22 @@ impl Tracer {
     }
 }
 
+/// Takes the backtraces out of a trace: lines ` => FUNCTION` behind one with `<stack trace>`.
+fn stacks(trace: &str) -> Vec<Vec<String>> {
+    let mut stacks = Vec::new();
+    for line in trace.lines() {
+        if line.ends_with("<stack trace>") {
+            stacks.push(Vec::new());
+        } else if let (Some(function), Some(stack)) =
+            (line.trim_start().strip_prefix("=> "), stacks.last_mut())
+        {
+            let stack: &mut Vec<String> = stack;
+            stack.push(function.trim().to_owned());
+        }
+    }
+    stacks
+}
+
 impl Drop for Tracer {
     fn drop(&mut self) {
         let done = match self.0 {
@@ -131,7 +171,7 @@ impl Drop for Tracer {
             Kind::Event(event) => write(&format!("events/{event}/enable"), "0")
                 .and(write(&format!("events/{event}/filter"), "0")),
         };
-        if let Err(error) = done.and(write("trace", "")) {
+        if let Err(error) = done.and(write(STACKS, "0")).and(write("trace", "")) {
             eprintln!("vk-guest: {error:#}");
         }
     }
@@ -147,4 +187,24 @@ fn append(file: &str, text: &str) -> Result<()> {
         .open(format!("{DIR}/{file}"))?;
     let written = file.write_all(text.as_bytes());
     written.with_context(|| format!("cannot add {text:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_backtraces() {
+        let trace = "\
+# tracer: nop
+  vk-guest-92  [001] .....  9.1: at_f: (f+0x0/0x30)
+  vk-guest-92  [001] .....  9.1: <stack trace>
+ => f
+ => g
+  vk-guest-92  [001] .....  9.2: at_f: (f+0x0/0x30)
+  vk-guest-92  [001] .....  9.2: <stack trace>
+ => f
+";
+        assert_eq!(stacks(trace), [vec!["f", "g"], vec!["f"]]);
+    }
 }

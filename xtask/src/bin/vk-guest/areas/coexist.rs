@@ -2,12 +2,16 @@
 //! and told who was first. Those who can share it are in the area `hook`.
 
 mod backtrace;
+mod bypass;
 mod exclusive;
+mod inline;
 mod other;
 
 use crate::area::{checks, Area, Module};
 use backtrace::*;
+use bypass::*;
 use exclusive::*;
+use inline::*;
 
 /// The area.
 pub(crate) const AREA: Area = Area {
@@ -26,6 +30,13 @@ pub(crate) const AREA: Area = Area {
         a_kprobe_behind_the_nop_comes_first,
         a_kprobe_behind_the_nop_comes_second,
         bpf_on_a_lifecycle_function_keeps_the_module_out,
+        bpf_and_an_inline_hook_come_first_and_second,
+        a_kprobe_with_post_handler_and_an_inline_hook_come_first_and_second,
+        auto_is_inline_where_bpf_was_first,
+        a_livepatch_bypasses_an_inline_hook_and_that_is_told,
+        a_hook_whose_site_is_overwritten_is_told,
+        a_bypassed_hook_closes_the_gate_that_it_answers_for,
+        a_backtrace_from_behind_a_stub_is_whole,
         a_stub_takes_no_kprobe,
         a_livepatch_elsewhere_goes_in_and_out_under_load,
     ],
