@@ -16,6 +16,9 @@ const PATCHES: &str = "kernel/livepatch";
 /// How the module's stubs are named.
 const STUBS: &str = "vk_stub_";
 
+/// How the kernel names what it makes for BPF programs.
+const BPF: &str = "bpf_";
+
 /// What a kernel shows of those who watch or divert its functions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Diagnosis {
@@ -53,15 +56,15 @@ impl Diagnosis {
         for hook in hooks {
             let symbol = hook.name().unwrap_or_default().to_owned();
             let entry = self.ftrace.as_ref().map(|all| all.get(&symbol));
-            let is_armed = hook.field("state") == Some("armed");
+            let our = Our::of(hook);
             let (holder, advice) = match entry {
                 None => (
                     "unknown",
                     "run as root with tracefs mounted: ftrace does not tell",
                 ),
-                Some(entry) => self.holder(&symbol, entry, is_armed),
+                Some(entry) => self.holder(&symbol, entry, our),
             };
-            let beside = self.beside(&symbol, entry.flatten(), holder);
+            let beside = self.beside(&symbol, entry.flatten(), holder, our);
             hook.push("holder", holder);
             hook.push("beside", if beside.is_empty() { "-" } else { &beside });
             if !advice.is_empty() {
@@ -75,14 +78,20 @@ impl Diagnosis {
         &self,
         symbol: &str,
         entry: Option<&Entry>,
-        is_armed: bool,
+        our: Our,
     ) -> (&'static str, &'static str) {
         let direct = entry.and_then(|entry| entry.direct.as_deref());
         let is_diverted = entry.is_some_and(|entry| entry.is_diverted);
         let is_patched = self.patches.iter().any(|(function, _)| function == symbol);
         match direct {
             Some(to) if to.starts_with(STUBS) => ("vkernel", ""),
-            Some(to) if to.starts_with("bpf_") => (
+            None if is_patched && our == Our::Inline => (
+                "livepatch",
+                "disable the live patch, which bypasses the hook",
+            ),
+            // Whoever is in front comes back to the jump.
+            _ if our == Our::Inline => ("vkernel", ""),
+            Some(to) if to.starts_with(BPF) => (
                 "bpf",
                 "detach the BPF program (`bpftool link`), then `vkctl arm`",
             ),
@@ -95,18 +104,21 @@ impl Diagnosis {
                 "kprobe",
                 "remove the kprobe that has a post_handler, then `vkctl arm`",
             ),
-            None if is_armed => (
-                "none",
-                "the hook is bypassed: `vkctl disarm`, then `vkctl arm`",
-            ),
+            None if our == Our::Ftrace => {
+                ("none", "the hook is bypassed: `vkctl hooks` says by what")
+            }
             None => ("none", ""),
         }
     }
 
-    fn beside(&self, symbol: &str, entry: Option<&Entry>, holder: &str) -> String {
+    fn beside(&self, symbol: &str, entry: Option<&Entry>, holder: &str, our: Our) -> String {
         let mut beside = Vec::new();
         if self.probes.iter().any(|probe| probe == symbol) && holder != "kprobe" {
             beside.push("kprobe".to_owned());
+        }
+        let direct = entry.and_then(|entry| entry.direct.as_deref());
+        if our == Our::Inline && direct.is_some_and(|to| to.starts_with(BPF)) {
+            beside.push("bpf".to_owned());
         }
         let patches = self
             .patches
@@ -114,11 +126,31 @@ impl Diagnosis {
             .filter(|(function, _)| function == symbol);
         beside.extend(patches.map(|(_, patch)| format!("livepatch:{patch}")));
         let users = entry.map_or(0, |entry| entry.users);
-        let known = u32::from(holder != "none") + beside.len() as u32;
+        let is_user = holder != "none" && our != Our::Inline;
+        let known = u32::from(is_user) + beside.len() as u32;
         if users > known {
             beside.push(format!("tracers:{}", users - known));
         }
         beside.join(",")
+    }
+}
+
+/// How our hook is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Our {
+    Out,
+    Ftrace,
+    /// By a jump behind ftrace's nop.
+    Inline,
+}
+
+impl Our {
+    fn of(hook: &Record) -> Self {
+        match (hook.field("state"), hook.field("backend")) {
+            (Some("armed"), Some("inline")) => Self::Inline,
+            (Some("armed"), _) => Self::Ftrace,
+            _ => Self::Out,
+        }
     }
 }
 
@@ -245,6 +277,15 @@ schedule (1)            \ttramp: 0xffffffffc0401000 (function_trace_call+0x0/0x1
     fn an_armed_hook_that_nobody_holds_is_bypassed() {
         let advice = holds("kfree state=armed", "none", "-").unwrap();
         assert!(advice.contains("bypassed"), "{advice}");
+    }
+
+    #[test]
+    fn whoever_is_in_front_of_an_inline_hook_comes_back_to_it() {
+        let inline = |symbol: &str| format!("{symbol} state=armed backend=inline");
+        assert_eq!(holds(&inline("kfree"), "vkernel", "-"), None);
+        assert_eq!(holds(&inline("do_exit"), "vkernel", "kprobe,bpf"), None);
+        let advice = holds(&inline("do_mmap"), "livepatch", "livepatch:fix").unwrap();
+        assert!(advice.contains("bypasses"), "{advice}");
     }
 
     #[test]

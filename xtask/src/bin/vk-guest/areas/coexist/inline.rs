@@ -4,6 +4,7 @@ use anyhow::anyhow;
 
 use super::other::{Other, There, FUNCTION};
 use crate::bpf::Place;
+use crate::doctor;
 use crate::limited::Limited;
 use crate::loaded::Loaded;
 use crate::problem::{expect_contains, expect_eq, Outcome};
@@ -61,6 +62,11 @@ pub(super) fn a_livepatch_bypasses_an_inline_hook_and_that_is_told() -> Outcome 
     let hook = row("hooks", "", FUNCTION)?;
     expect_eq("bypassed", hook.word("bypassed"), "yes")?;
     expect_contains("the reason", hook.word("reason"), "live patch")?;
+    expect_eq(
+        "the holder",
+        doctor::holder(FUNCTION)?.as_str(),
+        "livepatch",
+    )?;
     drop(there);
     stream.until("restored vm_commit_limit")?;
     limited.is_enforced()
@@ -77,5 +83,6 @@ fn is_inline() -> Outcome {
 
 fn both_work(there: &There, limited: &mut Limited) -> Outcome {
     there.works()?;
+    expect_eq("the holder", doctor::holder(FUNCTION)?.as_str(), "vkernel")?;
     limited.is_enforced()
 }
