@@ -180,7 +180,10 @@ const TAKEN: &[Taken] = &[
     taken(
         BDDISASM,
         "an instruction of Knights Corner: Xeon Phi coprocessor instruction set reference",
-        |code, at| at > 1 && matches!(code[at - 2], 0xc5) && matches!(code[at], 0x48 | 0x49 | 0xae),
+        |code, at| {
+            let is_vex = at > 1 && code[at - 2] == 0xc5 || at > 2 && code[at - 3] == 0xc4;
+            is_vex && matches!(code[at], 0x48 | 0x49 | 0xae)
+        },
     ),
 ];
 
