@@ -1,7 +1,7 @@
 //! The handlers of this module: they count what they see and answer as the host.
 
 use core::sync::atomic::{AtomicU32, Ordering};
-use vk_ffi_shims::{hook, Buffer, Memcg, Namespace};
+use vk_ffi_shims::{hook, Buffer, Memcg, Namespace, Range};
 
 static KBYTES_CALLS: AtomicU32 = AtomicU32::new(0);
 static LATER_CALLS: AtomicU32 = AtomicU32::new(0);
@@ -28,6 +28,11 @@ fn later() {
 /// The hooks of births and ends are never armed here.
 fn none(_ns: Namespace<'_>) {}
 
+/// Nor is a vote held.
+fn no_vote(_range: Range<'_>) -> bool {
+    true
+}
+
 /// Nor are places watched.
 fn nowhere(_ns: Namespace<'_>, _memcg: Memcg<'_>) {}
 
@@ -36,3 +41,4 @@ hook!(later => later);
 hook!(birth => none);
 hook!(end => none);
 hook!(placed => nowhere);
+hook!(vote => no_vote);
