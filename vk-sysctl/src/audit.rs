@@ -17,6 +17,8 @@ pub enum Event {
     Denied,
     /// A write was let through to the host's value.
     PassedToHost,
+    /// Something that a task asked for was beyond the value.
+    Enforced,
 }
 
 /// Counters of what happened, per parameter. Any context; takes no lock.
@@ -38,11 +40,12 @@ pub struct Audit {
 
 impl Event {
     /// Every event.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Written,
         Self::Invalid,
         Self::Denied,
         Self::PassedToHost,
+        Self::Enforced,
     ];
 
     /// How many there are.
@@ -55,6 +58,7 @@ impl Event {
             Self::Invalid => "invalid",
             Self::Denied => "denied",
             Self::PassedToHost => "passed_to_host",
+            Self::Enforced => "enforced",
         }
     }
 }

@@ -134,8 +134,8 @@ impl CType {
         self.accepts(value).then_some(value)
     }
 
-    /// Undoes [`Value::to_bits`] for a value of this type.
-    pub(crate) const fn value_from_bits(self, bits: u64) -> Value {
+    /// Returns the value that a variable of this type with these bits has.
+    pub const fn value_from_bits(self, bits: u64) -> Value {
         match self {
             Self::Int { .. } => Value::Int(bits as i32),
             Self::UnsignedInt { .. } | Self::PipeSize => Value::UnsignedInt(bits as u32),

@@ -114,6 +114,37 @@ impl Rule {
         }
         Ok(())
     }
+
+    /// Tells whether any value is within the bounds.
+    pub const fn is_possible(&self) -> bool {
+        match (self.min, self.max) {
+            (Some(min), Some(max)) => min.number() <= max.number(),
+            _ => true,
+        }
+    }
+
+    /// Returns the bound that takes the place of `value`; `None` if it is within the bounds.
+    pub fn nearest(&self, value: Value) -> Option<Value> {
+        match self.bound(value) {
+            Err(Denied::BelowMin { min }) => Some(min),
+            Err(Denied::AboveMax { max }) => Some(max),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    /// Writes `inside=ro|rw min=N|- max=N|-`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "inside={}", self.inside)?;
+        for (name, bound) in [("min", self.min), ("max", self.max)] {
+            match bound {
+                Some(bound) => write!(f, " {name}={bound}")?,
+                None => write!(f, " {name}=-")?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Decides about a write from inside a container, whose `rule` is `None` if it has no private value.

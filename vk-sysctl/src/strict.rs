@@ -111,6 +111,31 @@ impl Key {
         }
     }
 
+    /// Tells whether the value `value` forbids what would come to `asked`.
+    ///
+    /// That is how many there would then be, of what the key limits; or the address, or the mode, of
+    /// which the key sets the least.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use vk_sysctl::{Key, Value};
+    ///
+    /// assert!(Key::MountMax.forbids(Value::Int(10), 11));
+    /// assert!(!Key::MountMax.forbids(Value::Int(10), 10));
+    /// assert!(!Key::PipeUserPagesHard.forbids(Value::UnsignedLong(0), 11)); // no limit
+    /// assert!(Key::MmapMinAddr.forbids(Value::UnsignedLong(65_536), 4096));
+    /// ```
+    pub const fn forbids(self, value: Value, asked: u64) -> bool {
+        let (value, asked) = (value.number(), asked as i128);
+        match self.entry().order {
+            Order::None => false,
+            Order::Lower => asked > value,
+            Order::LowerButZero => value != 0 && asked > value,
+            Order::Higher => asked < value,
+        }
+    }
+
     /// Tells whether a container may have a laxer value than the host.
     pub const fn may_exceed(self) -> bool {
         matches!(self.entry().exceed, Exceed::May)

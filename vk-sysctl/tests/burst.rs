@@ -101,5 +101,8 @@ fn counters_are_per_key_and_event() {
 #[test]
 fn events_have_names_of_their_own() {
     let names = Event::ALL.map(Event::name);
-    assert_eq!(names, ["written", "invalid", "denied", "passed_to_host"]);
+    assert_eq!(
+        names,
+        ["written", "invalid", "denied", "passed_to_host", "enforced"]
+    );
 }

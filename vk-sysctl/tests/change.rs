@@ -170,7 +170,7 @@ fn refusals_are_sentences_with_an_errno() {
         conflict.to_string(),
         "vm.overcommit_ratio is given too, and is not 0"
     );
-    let lax = Key::MountMax.check(Value::Int(2), Value::Int(1));
+    let lax = Key::ThreadsMax.check(Value::Int(2), Value::Int(1));
     assert_eq!(Refusal::TooLax(lax.unwrap_err()).to_errno(), -1);
     let refused = Refused { count: 2 };
     assert_eq!(refused.to_string(), "2 refused, nothing changed");

@@ -104,14 +104,14 @@ fn words_are_exact() {
 
 #[test]
 fn every_denial_is_eperm_and_a_sentence() {
-    let too_lax = Key::MountMax.check(Value::Int(2), Value::Int(1));
+    let too_lax = Key::PidMax.check(Value::Int(302), Value::Int(301));
     for (denied, sentence) in [
         (Denied::ReadOnly, "it is read-only inside"),
         (Denied::BelowMin { min: HOST }, "below the minimum 65530"),
         (Denied::AboveMax { max: HOST }, "above the maximum 65530"),
         (
             Denied::TooLax(too_lax.unwrap_err()),
-            "fs.mount-max: 2 is laxer than the host's 1: \
+            "kernel.pid_max: 302 is laxer than the host's 301: \
              nothing can be caught to raise it for one container",
         ),
         (Denied::HostProtected, "the host's values are protected"),
