@@ -2,7 +2,7 @@
 
 use crate::{Key, Own, Setting};
 use vk_overcommit::{Mode, Policy};
-use vk_sysctl::{Value, Values};
+use vk_sysctl::{Inside, Value, Values};
 
 /// An immutable snapshot that readers follow; made anew for all descendants when an ancestor
 /// changes, so that no reader climbs.
@@ -60,6 +60,10 @@ impl<Id: Copy, Books> Effective<Id, Books> {
     /// Call it for the container first, then for its parent, and so on. So the outermost bound has
     /// the last word, in whatever order values and bounds were set.
     pub fn inherit(&mut self, id: Id, own: &Own, books: impl FnOnce() -> Books) {
+        // A rule is for a value that is set.
+        if !own.is_set() {
+            return;
+        }
         self.bind(id, own);
         let (thp, before) = (self.thp, self.sysctl);
         self.thp = thp.merge(*own.thp());
@@ -81,7 +85,7 @@ impl<Id: Copy, Books> Effective<Id, Books> {
                 (self.source.get_mut(at), self.writable.get_mut(at))
             {
                 *source = Some(id);
-                *writable = own.rule(key).is_writable;
+                *writable = own.rule(key).inside == Inside::ReadWrite;
             }
         }
         if own.has_overcommit() {
@@ -102,10 +106,11 @@ impl<Id: Copy, Books> Effective<Id, Books> {
     /// Brings what was decided below into the bounds of the namespace `id` around it.
     fn bind(&mut self, id: Id, own: &Own) {
         for key in Key::ALL {
-            let value = self.get(key).filter(|_| self.counts(key));
-            let (Key::Sysctl(name), Some(Setting::Sysctl(bound))) =
-                (key, value.and_then(|value| own.rule(key).bound(value)))
-            else {
+            let (Key::Sysctl(name), true) = (key, self.counts(key)) else {
+                continue;
+            };
+            let value = self.sysctl.get(name);
+            let Some(bound) = value.and_then(|value| own.rule(key).nearest(value)) else {
                 continue;
             };
             self.sysctl.set(name, bound);

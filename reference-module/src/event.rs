@@ -3,8 +3,9 @@
 //! `SEQ TIME born|gone|set|refused|denied|hooked|unhooked NAME key=value...`, where `NAME` is `ns:N`, `default`
 //! or a feature. `comm=` is the last, since a task chooses its name freely.
 
-use crate::{Comm, Key, Rule, Setting, Target};
+use crate::{Comm, Key, Setting, Target};
 use core::fmt;
+use vk_sysctl::{Denied, Rule};
 
 /// Something that happened.
 ///
@@ -102,6 +103,21 @@ pub enum Why {
     ReadOnly,
     /// The value is out of the bounds of the container or an ancestor.
     OutOfBounds,
+    /// The value is laxer than the host's, where no container may be.
+    TooLax,
+    /// The container has no value of its own, and the host's is protected.
+    HostProtected,
+}
+
+impl From<Denied> for Why {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::BelowMin { .. } | Denied::AboveMax { .. } => Self::OutOfBounds,
+            Denied::TooLax(_) => Self::TooLax,
+            Denied::HostProtected => Self::HostProtected,
+            _ => Self::ReadOnly,
+        }
+    }
 }
 
 /// A value, or `-`.
@@ -175,6 +191,8 @@ impl fmt::Display for Event {
                 let reason = match why {
                     Why::ReadOnly => "read-only",
                     Why::OutOfBounds => "out-of-bounds",
+                    Why::TooLax => "laxer-than-the-host",
+                    Why::HostProtected => "host-protected",
                 };
                 write!(
                     f,

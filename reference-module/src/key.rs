@@ -2,7 +2,7 @@
 
 use crate::What;
 use core::fmt;
-use vk_sysctl::{CType, Value};
+use vk_sysctl::{CType, Enforcer, Value};
 
 /// What a container can have of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum Field {
 
 impl Key {
     /// Every key, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 17] = [
         Self::Thp(vk_thp::Key::Enabled),
         Self::Thp(vk_thp::Key::Defrag),
         Self::Thp(vk_thp::Key::ShmemEnabled),
@@ -46,6 +46,15 @@ impl Key {
         Self::Sysctl(vk_sysctl::Key::OvercommitMemory),
         Self::Sysctl(vk_sysctl::Key::OvercommitRatio),
         Self::Sysctl(vk_sysctl::Key::OvercommitKbytes),
+        Self::Sysctl(vk_sysctl::Key::MaxMapCount),
+        Self::Sysctl(vk_sysctl::Key::MmapMinAddr),
+        Self::Sysctl(vk_sysctl::Key::NrOpen),
+        Self::Sysctl(vk_sysctl::Key::PipeMaxSize),
+        Self::Sysctl(vk_sysctl::Key::PipeUserPagesHard),
+        Self::Sysctl(vk_sysctl::Key::PipeUserPagesSoft),
+        Self::Sysctl(vk_sysctl::Key::MountMax),
+        Self::Sysctl(vk_sysctl::Key::ThreadsMax),
+        Self::Sysctl(vk_sysctl::Key::DmesgRestrict),
     ];
 
     /// How many there are.
@@ -101,7 +110,10 @@ impl Key {
 
     /// Tells whether the commit accounting needs it.
     pub fn is_overcommit(self) -> bool {
-        matches!(self, Self::Sysctl(_))
+        match self {
+            Self::Thp(_) => false,
+            Self::Sysctl(key) => matches!(key.entry().enforcer, Enforcer::Overcommit),
+        }
     }
 
     /// Returns the C type of a kernel parameter.
@@ -114,13 +126,11 @@ impl Key {
 }
 
 impl Setting {
-    /// Returns the number that bounds compare.
-    pub fn number(self) -> Option<i128> {
+    /// Returns the value of a kernel parameter.
+    pub fn sysctl(self) -> Option<Value> {
         match self {
             Self::Thp(_) => None,
-            Self::Sysctl(Value::Int(value)) => Some(value.into()),
-            Self::Sysctl(Value::UnsignedLong(value)) => Some(value.into()),
-            Self::Sysctl(_) => None,
+            Self::Sysctl(value) => Some(value),
         }
     }
 }

@@ -24,7 +24,7 @@ pub use effective::{Effective, Source};
 pub use errno::Errno;
 pub use event::{Event, Shown, Why, Writer};
 pub use key::{Field, Key, Setting};
-pub use own::{Own, Rule};
+pub use own::Own;
 pub use places::Places;
 pub use recent::Recent;
 pub use refusal::{Refusal, What};

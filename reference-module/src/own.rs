@@ -1,74 +1,22 @@
 //! What one container has of its own.
 
-use crate::{Key, Setting, Shown};
-use core::fmt;
-use vk_sysctl::Values;
+use crate::{Key, Setting};
+use vk_sysctl::{Inside, Rule, Rules, Values};
 use vk_thp::{Enabled, ShmemEnabled, Switch};
 
-/// Who may write a key, and within which bounds.
+/// The values and rules that were set for one container.
 ///
 /// Bounds are for writes from inside and for whatever is nested: a container can be stricter than
 /// its ancestors' bounds, never laxer. They do not bind the one who sets them for this namespace.
 /// Each key has its own; of ratio and kilobytes only the one that counts is looked at, so whoever
 /// bounds one of a container that may write both bounds the other too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rule {
-    /// The container itself may write it.
-    pub is_writable: bool,
-    /// The least value, from inside and for nested containers.
-    pub min: Option<Setting>,
-    /// The greatest value, likewise.
-    pub max: Option<Setting>,
-}
-
-/// The values and rules that were set for one container.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Own {
     thp: vk_thp::Values,
+    /// The keys of huge pages that the container may write, by their place in [`Key::ALL`].
+    thp_writable: u32,
     sysctl: Values,
-    rules: [Rule; Key::COUNT],
-}
-
-impl Rule {
-    /// Tells whether `setting` is within the bounds.
-    pub fn admits(&self, setting: Setting) -> bool {
-        let Some(number) = setting.number() else {
-            return true;
-        };
-        let above = |min: Setting| min.number().is_none_or(|min| min <= number);
-        let below = |max: Setting| max.number().is_none_or(|max| number <= max);
-        self.min.is_none_or(above) && self.max.is_none_or(below)
-    }
-
-    /// Tells whether any value is between the bounds.
-    pub fn is_possible(&self) -> bool {
-        self.min.is_none_or(|min| {
-            let max = self.max.and_then(Setting::number);
-            max.is_none_or(|max| min.number().is_none_or(|min| min <= max))
-        })
-    }
-
-    /// Returns the bound that takes the place of `setting`; `None` if it is within the bounds.
-    pub fn bound(&self, setting: Setting) -> Option<Setting> {
-        if self.admits(setting) {
-            return None;
-        }
-        let is_above = |max: &Setting| max.number() < setting.number();
-        self.max.filter(is_above).or(self.min)
-    }
-}
-
-impl fmt::Display for Rule {
-    /// Writes its fields of a line: `inside=ro|rw min=N|- max=N|-`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inside = if self.is_writable { "rw" } else { "ro" };
-        write!(
-            f,
-            "inside={inside} min={} max={}",
-            Shown(self.min),
-            Shown(self.max)
-        )
-    }
+    rules: Rules,
 }
 
 impl Own {
@@ -76,12 +24,9 @@ impl Own {
     pub const fn new() -> Self {
         Self {
             thp: vk_thp::Values::new(),
+            thp_writable: 0,
             sysctl: Values::new(),
-            rules: [Rule {
-                is_writable: false,
-                min: None,
-                max: None,
-            }; Key::COUNT],
+            rules: Rules::new(),
         }
     }
 
@@ -113,9 +58,7 @@ impl Own {
         }
         for key in Key::ALL {
             if self.get(key).is_none() {
-                if let Some(rule) = self.rules.get_mut(key.index()) {
-                    *rule = Rule::default();
-                }
+                self.set_rule(key, Rule::default());
             }
         }
     }
@@ -132,17 +75,38 @@ impl Own {
 
     /// Returns the rule of `key`.
     pub fn rule(&self, key: Key) -> Rule {
-        self.rules.get(key.index()).copied().unwrap_or_default()
+        match key {
+            Key::Thp(_) => Rule {
+                inside: match self.thp_writable & bit(key) {
+                    0 => Inside::ReadOnly,
+                    _ => Inside::ReadWrite,
+                },
+                ..Rule::default()
+            },
+            Key::Sysctl(key) => self.rules.get(key),
+        }
     }
 
-    /// Changes the rule of `key`.
-    pub fn rule_mut(&mut self, key: Key) -> Option<&mut Rule> {
-        self.rules.get_mut(key.index())
+    /// Changes the rule of `key`. Returns false, and changes nothing, if its bounds are not the key's.
+    pub fn set_rule(&mut self, key: Key, rule: Rule) -> bool {
+        match key {
+            Key::Thp(_) => {
+                let accepted = rule.min.is_none() && rule.max.is_none();
+                if accepted {
+                    self.thp_writable &= !bit(key);
+                    if rule.inside == Inside::ReadWrite {
+                        self.thp_writable |= bit(key);
+                    }
+                }
+                accepted
+            }
+            Key::Sysctl(key) => self.rules.set(key, rule),
+        }
     }
 
     /// Tells whether any key is set.
     pub fn is_set(&self) -> bool {
-        Key::ALL.into_iter().any(|key| self.get(key).is_some())
+        self.thp != vk_thp::Values::new() || !self.sysctl.is_empty()
     }
 
     /// Tells whether a key of the commit accounting is set.
@@ -167,4 +131,9 @@ impl Own {
     pub fn needs_zero_page(&self) -> bool {
         self.thp.use_zero_page == Some(Switch::On)
     }
+}
+
+/// The bit of a key in a set.
+fn bit(key: Key) -> u32 {
+    1u32.wrapping_shl(key.index() as u32)
 }

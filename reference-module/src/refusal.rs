@@ -1,7 +1,8 @@
 //! Why a request is refused, in one sentence.
 
-use crate::{Errno, Setting};
+use crate::Errno;
 use core::fmt;
+use vk_sysctl::{Rule, TooLax};
 
 /// A refusal: an error, where it is, and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +28,11 @@ pub enum What {
     /// Not a number of a kernel parameter.
     SysctlText(vk_sysctl::ParseError),
     /// Outside `KEY.min` or `KEY.max` of the container or an ancestor.
-    OutOfBounds {
-        /// The least.
-        min: Option<Setting>,
-        /// The greatest.
-        max: Option<Setting>,
-    },
+    OutOfBounds(Rule),
+    /// Laxer than the host's value, where no container may be.
+    TooLax(TooLax),
+    /// A kernel parameter that is not served, and why.
+    Unserved(&'static str),
     /// The kernel does not fit, and why.
     Feature {
         /// The feature.
@@ -118,7 +118,9 @@ impl fmt::Display for What {
             Self::Plain(sentence) => f.write_str(sentence),
             Self::ThpWord(error) => error.fmt(f),
             Self::SysctlText(error) => error.fmt(f),
-            Self::OutOfBounds { min, max } => {
+            Self::TooLax(error) => error.fmt(f),
+            Self::Unserved(why) => write!(f, "not supported: {why}"),
+            Self::OutOfBounds(Rule { min, max, .. }) => {
                 f.write_str("the host allows values")?;
                 if let Some(min) = min {
                     write!(f, " from {min}")?;

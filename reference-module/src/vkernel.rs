@@ -75,6 +75,10 @@ module! {
             default: 1,
             description: "1: put the hooks in when the module is loaded; 0: wait for `vkctl arm`",
         },
+        protect_host: i64 {
+            default: 0,
+            description: "1: refuse writes from inside that would change the host's values",
+        },
         linger_s: i64 {
             default: 60,
             description: "seconds that a feature's hooks stay in after the last policy has gone",
@@ -100,6 +104,9 @@ impl kernel::Module for VKernel {
         }
         let linger = (*module_parameters::linger_s.value()).clamp(0, 24 * 3600) as u32;
         engine::set_linger(linger);
+        if *module_parameters::protect_host.value() != 0 {
+            engine::protect_host();
+        }
         if fits && *module_parameters::armed.value() != 0 {
             if let Err(errno) = engine::load() {
                 // What was armed before the refusal is out, and nobody is inside any more.

@@ -1,8 +1,8 @@
 //! Inheritance: per key, the nearest namespace that has it.
 
 use vk_overcommit::{Mode, Policy};
-use vk_reference_module::{Effective, Field, Key, Own, Setting, Source};
-use vk_sysctl::{Key as Sysctl, Value};
+use vk_reference_module::{Effective, Field, Key, Own, Source};
+use vk_sysctl::{Inside, Key as Sysctl, Rule, Value};
 use vk_thp::Enabled;
 
 const THP: Key = Key::Thp(vk_thp::Key::Enabled);
@@ -16,6 +16,16 @@ fn own(pairs: &[(Key, &[u8])]) -> Own {
         let setting = key.parse(text).expect("a value of the key");
         assert!(own.set(key, setting));
     }
+    own
+}
+
+fn writable(mut own: Own, key: Key) -> Own {
+    let inside = Inside::ReadWrite;
+    let rule = Rule {
+        inside,
+        ..own.rule(key)
+    };
+    assert!(own.set_rule(key, rule));
     own
 }
 
@@ -88,33 +98,23 @@ fn ratio_and_kbytes_stay_one_setting() {
 fn only_the_rule_of_the_value_that_counts_makes_it_writable() {
     let mut inner = own(&[(MEMORY, b"1")]);
     let mut outer = own(&[(MEMORY, b"2"), (THP, b"never")]);
-    outer.rule_mut(MEMORY).expect("a key").is_writable = true;
-    outer.rule_mut(THP).expect("a key").is_writable = true;
+    outer = writable(outer, MEMORY);
+    outer = writable(outer, THP);
     let effective = chain(&[inner, outer]);
     assert!(!effective.is_writable(MEMORY));
     assert!(effective.is_writable(THP));
-    inner.rule_mut(MEMORY).expect("a key").is_writable = true;
+    inner = writable(inner, MEMORY);
     assert!(chain(&[inner, outer]).is_writable(MEMORY));
 }
 
-#[test]
-fn bounds_admit_what_is_between_them() {
-    let mut own = own(&[(KBYTES, b"100")]);
-    let rule = own.rule_mut(KBYTES).expect("a key");
-    rule.min = Some(Setting::Sysctl(Value::UnsignedLong(50)));
-    rule.max = Some(Setting::Sysctl(Value::UnsignedLong(200)));
-    let admits = |kbytes| {
-        own.rule(KBYTES)
-            .admits(Setting::Sysctl(Value::UnsignedLong(kbytes)))
-    };
-    assert_eq!([49, 50, 200, 201].map(admits), [false, true, true, false]);
-}
-
 fn bounded(mut own: Own, key: Key, min: Option<&[u8]>, max: Option<&[u8]>) -> Own {
-    let parse = |text| key.parse(text).expect("a value of the key");
-    let rule = own.rule_mut(key).expect("a key");
-    rule.min = min.map(parse);
-    rule.max = max.map(parse);
+    let parse = |text| key.parse(text).expect("a value of the key").sysctl();
+    let rule = Rule {
+        min: min.and_then(parse),
+        max: max.and_then(parse),
+        ..own.rule(key)
+    };
+    assert!(own.set_rule(key, rule));
     own
 }
 
@@ -191,7 +191,7 @@ fn bounds_need_a_value_between_them() {
 #[test]
 fn unset_takes_the_rule_away_too() {
     let mut own = own(&[(MEMORY, b"2")]);
-    own.rule_mut(MEMORY).expect("a key").is_writable = true;
+    own = writable(own, MEMORY);
     assert!(own.is_set() && own.has_overcommit());
     own.unset(MEMORY);
     assert_eq!(own, Own::new());
@@ -236,10 +236,13 @@ fn keys_and_their_rules_have_names() {
 #[test]
 fn one_value_anywhere_is_not_the_hosts() {
     for key in Key::ALL {
-        let text: &[u8] = match key {
-            Key::Thp(vk_thp::Key::UseZeroPage | vk_thp::Key::Khugepaged) | Key::Sysctl(_) => b"0",
-            Key::Thp(_) => b"never",
+        let greatest = key.ctype().map(|ctype| ctype.greatest().to_string());
+        let text = match key {
+            Key::Thp(vk_thp::Key::UseZeroPage | vk_thp::Key::Khugepaged) => "0",
+            Key::Thp(_) => "never",
+            Key::Sysctl(_) => greatest.as_deref().unwrap_or("0"),
         };
+        let text = text.as_bytes();
         let set = own(&[(key, text)]);
         assert!(!chain(&[set, Own::new()]).is_host());
         assert!(!chain(&[Own::new(), set]).is_host());

@@ -1,8 +1,7 @@
 //! Events: their order, what a slow reader is told, and their text.
 
-use vk_reference_module::{
-    Comm, Cursor, Event, Key, Ring, Rule, Setting, Target, Told, Why, Writer,
-};
+use vk_reference_module::{Comm, Cursor, Event, Key, Ring, Setting, Target, Told, Why, Writer};
+use vk_sysctl::{Inside, Rule};
 use vk_thp::{Enabled, Value};
 
 fn gone(ns: u64) -> Event {
@@ -116,9 +115,8 @@ fn every_event_has_its_line() {
     name[..6].copy_from_slice(b"a b=\n\x1b");
     let comm = Comm(name);
     let rule = Rule {
-        is_writable: true,
-        min: None,
-        max: None,
+        inside: Inside::ReadWrite,
+        ..Rule::default()
     };
     let key = Key::Thp(vk_thp::Key::Enabled);
     let set = |value, by| Event::Set {

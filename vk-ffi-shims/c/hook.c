@@ -38,6 +38,16 @@ static const char *const vk_feature_names[VK_FEATURES] = {
 	[VK_FEATURE_THP_VOTE] = "thp-vote",
 	[VK_FEATURE_THP_VOTE_SCAN] = "thp-vote-scan",
 	[VK_FEATURE_THP_VOTE_FILE] = "thp-vote-file",
+	[VK_FEATURE_PARAMETERS] = "parameters",
+	[VK_FEATURE_PERMISSION] = "permission",
+	[VK_FEATURE_PROTECTION] = "protection",
+	[VK_FEATURE_MAPS] = "maps",
+	[VK_FEATURE_MIN_ADDR] = "min_addr",
+	[VK_FEATURE_DESCRIPTORS] = "descriptors",
+	[VK_FEATURE_PIPES] = "pipes",
+	[VK_FEATURE_MOUNTS] = "mounts",
+	[VK_FEATURE_THREADS] = "threads",
+	[VK_FEATURE_LOG] = "log",
 };
 
 void vk_hook_lead(unsigned int id, unsigned long to)
@@ -223,6 +233,23 @@ int vk_hook_disarm(unsigned int id)
 	if (err)
 		return err;
 	h->state = VK_STATE_DRAINING;
+	return 0;
+}
+
+int vk_hooks_ask_host(unsigned int feature, bool asked)
+{
+	struct vk_hook *h;
+	unsigned int id;
+
+	vk_each_hook(h, id)
+		if (asked && h->feature == feature && h->asked && h->state != VK_STATE_ARMED)
+			return -ENODEV;
+	vk_each_hook(h, id) {
+		if (h->feature != feature || !h->asked || h->state == VK_STATE_ABSENT)
+			continue;
+		__static_call_update(h->host, h->host_trampoline,
+				     asked ? h->asked : h->original->func);
+	}
 	return 0;
 }
 

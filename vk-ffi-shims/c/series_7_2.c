@@ -5,11 +5,16 @@
  * Functions and their callers: mm/util.c (overcommit), mm/huge_memory.c and mm/khugepaged.c
  * (THP), kernel/pid_namespace.c and kernel/sched/core.c (life of a namespace).
  */
+#include <linux/fdtable.h>
+#include <linux/kernfs.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/pid_namespace.h>
+#include <linux/pipe_fs_i.h>
 #include <linux/sched.h>
 #include <linux/shmem_fs.h>
+#include <linux/security.h>
+#include <linux/sysctl.h>
 #include "vk_series.h"
 #define VK_HANDLERS_OPTIONAL
 #include "vk_hooks.h"
@@ -56,6 +61,22 @@ struct vk_symbol vk_symbols[] = {
 	{ "shm_mnt", .feature = VK_FEATURE_THP_SHMEM },
 	{ "mm_find_pmd", .feature = VK_FEATURE_THP_VOTE },
 	{ "pte_offset_map_lock", .feature = VK_FEATURE_THP_VOTE },
+	{ "mm_kobj", .feature = VK_FEATURE_PROTECTION },
+	{ "sysctl_max_map_count", .feature = VK_FEATURE_MAPS },
+	{ "vms_gather_munmap_vmas", .feature = VK_FEATURE_MAPS },
+	{ "return_to_handler", .feature = VK_FEATURE_MAPS },
+	{ "dac_mmap_min_addr", .feature = VK_FEATURE_MIN_ADDR },
+	{ "sysctl_nr_open", .feature = VK_FEATURE_DESCRIPTORS },
+	{ "pipe_max_size", .feature = VK_FEATURE_PIPES },
+	{ "pipe_user_pages_hard", .feature = VK_FEATURE_PIPES },
+	{ "pipe_user_pages_soft", .feature = VK_FEATURE_PIPES },
+	{ "get_pipe_info", .feature = VK_FEATURE_PIPES },
+	{ "pipe_resize_ring", .feature = VK_FEATURE_PIPES },
+	{ "account_pipe_buffers", .feature = VK_FEATURE_PIPES },
+	{ "free_pipe_info", .feature = VK_FEATURE_PIPES },
+	{ "sysctl_mount_max", .feature = VK_FEATURE_MOUNTS },
+	{ "max_threads", .feature = VK_FEATURE_THREADS },
+	{ "dmesg_restrict", .feature = VK_FEATURE_LOG },
 	{ }
 };
 
@@ -71,6 +92,8 @@ const char *const vk_structs[] = {
 	"struct inode", "struct super_block", "struct vfsmount", "struct shmem_sb_info",
 	"struct vm_fault", "struct address_space", "struct xarray", "struct xa_state",
 	"struct ipc_params", "struct file_operations",
+	"struct kobject", "struct kernfs_open_file", "struct files_struct", "struct fdtable",
+	"struct rlimit", "struct pipe_inode_info", "struct user_struct", "struct inode",
 	NULL
 };
 
@@ -81,6 +104,8 @@ void vk_series_bind(void)
 	vk_shmem_bind();
 	vk_zero_page_bind();
 	vk_vote_bind();
+	vk_parameter_bind();
+	vk_limit_bind();
 }
 
 /* ---- What a program said of its memory ---- */
@@ -94,6 +119,22 @@ unsigned int vk_mm_thp_disable(const struct mm_struct *mm)
 
 /* Private to mm/khugepaged.c; c/vote.c looks at its first byte. */
 struct collapse_control;
+
+/* ---- Files of sysfs ---- */
+
+/* sysfs_file_kobj(); the node is active, so its parent stays. */
+const void *vk_sysfs_kobj(const void *p)
+{
+	const struct kernfs_node *kn = p;
+	const void *kobj;
+
+	rcu_read_lock();
+	kobj = rcu_dereference(kn->__parent)->priv;
+	rcu_read_unlock();
+	return kobj;
+}
+
+struct vma_remap_struct;
 
 /* What methods of many files are called with. */
 #define VK_PROC_HANDLER	int, const struct ctl_table *, int, void *, size_t *, loff_t *
@@ -191,3 +232,74 @@ VK_HOOK_STATIC(collapse_single_pmd, ASK(ANYONE), unsigned int, unsigned long,
 
 VK_HOOK_STATIC(collapse_file, ASK(ANYONE), unsigned int, struct mm_struct *, unsigned long,
 	       struct file *, pgoff_t, struct collapse_control *);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_PARAMETERS
+
+VK_HOOK(proc_dointvec_minmax, SHADOW(CURRENT), VK_PROC_HANDLER);
+VK_HOOK(proc_douintvec_minmax, SHADOW(CURRENT), VK_PROC_HANDLER);
+VK_HOOK(proc_doulongvec_minmax, SHADOW(CURRENT), VK_PROC_HANDLER);
+VK_HOOK_STATIC(proc_dopipe_max_size, SHADOW(CURRENT), VK_PROC_HANDLER);
+VK_HOOK_STATIC(sysctl_max_threads, SHADOW(CURRENT), VK_PROC_HANDLER);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_PERMISSION
+
+VK_HOOK_STATIC(sysctl_perm, REPLACE(CURRENT), int, struct ctl_table_header *,
+	       const struct ctl_table *, int);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_PROTECTION
+
+VK_HOOK_STATIC(sysfs_kf_write, JUDGE(CURRENT), ssize_t, struct kernfs_open_file *, char *, size_t,
+	       loff_t);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_MAPS
+
+VK_HOOK_STATIC(mmap_region, JUDGE(CURRENT), unsigned long, struct file *, unsigned long,
+	       unsigned long, vm_flags_t, unsigned long, struct list_head *);
+/* The flags are a structure of one word. */
+static_assert(sizeof(vma_flags_t) == sizeof(unsigned long));
+VK_HOOK_STATIC(do_brk_flags, JUDGE(CURRENT), int, struct vma_iterator *, struct vm_area_struct *,
+	       unsigned long, unsigned long, unsigned long);
+VK_HOOK_STATIC(__split_vma, JUDGE(VMA2), int, struct vma_iterator *, struct vm_area_struct *,
+	       unsigned long, int);
+VK_HOOK_STATIC(do_vmi_align_munmap, JUDGE(MM3), int, struct vma_iterator *,
+	       struct vm_area_struct *, struct mm_struct *, unsigned long, unsigned long,
+	       struct list_head *, bool);
+VK_HOOK_STATIC(check_prep_vma, JUDGE(CURRENT), unsigned long, struct vma_remap_struct *);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_MIN_ADDR
+
+VK_HOOK(cap_mmap_addr, JUDGE(CURRENT), int, unsigned long);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_DESCRIPTORS
+
+VK_HOOK_STATIC(expand_files, JUDGE(CURRENT), int, struct files_struct *, unsigned int);
+VK_HOOK_STATIC(alloc_fdtable, AROUND(CURRENT), struct fdtable *, unsigned int);
+VK_HOOK_STATIC(do_prlimit, JUDGE(CURRENT), int, struct task_struct *, unsigned int,
+	       struct rlimit *, struct rlimit *);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_PIPES
+
+VK_HOOK(alloc_pipe_info, AROUND(CURRENT), struct pipe_inode_info *);
+VK_HOOK(pipe_fcntl, JUDGE(CURRENT), long, struct file *, unsigned int, unsigned int);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_MOUNTS
+
+VK_HOOK_STATIC(count_mounts, REPLACE(CURRENT), int, struct mnt_namespace *, struct mount *);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_THREADS
+
+VK_HOOK(alloc_pid, JUDGE(NS), struct pid *, struct pid_namespace *, pid_t *, size_t);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_LOG
+
+VK_HOOK(security_syslog, JUDGE(CURRENT), int, int);

@@ -65,6 +65,9 @@ static void vk_symbol_compare(struct vk_symbol *s, const char *name, size_t len,
 	}
 }
 
+/* The symbol found last: it ends where the next address begins. */
+static struct vk_symbol *vk_symbol_last;
+
 static int vk_symbol_seen(void *unused, const char *name, unsigned long address)
 {
 	const char *dot = strchr(name, '.');
@@ -73,10 +76,17 @@ static int vk_symbol_seen(void *unused, const char *name, unsigned long address)
 	struct vk_hook *h;
 	unsigned int id;
 
+	if (vk_symbol_last && vk_symbol_last->address != address) {
+		vk_symbol_last->end = address;
+		vk_symbol_last = NULL;
+	}
 	for (s = vk_site_symbols; s->name; s++)
 		vk_symbol_compare(s, name, len, dot, address);
-	for (s = vk_symbols; s->name; s++)
+	for (s = vk_symbols; s->name; s++) {
 		vk_symbol_compare(s, name, len, dot, address);
+		if (s->address == address && address)
+			vk_symbol_last = s;
+	}
 	vk_each_hook(h, id)
 		if (h->by_name.name)
 			vk_symbol_compare(&h->by_name, name, len, dot, address);

@@ -15,6 +15,7 @@
 struct vk_symbol {
 	const char *name;
 	unsigned long address;
+	unsigned long end;		/* where the next symbol is */
 	unsigned int matches;		/* how many symbols have exactly this name */
 	const char *sibling;		/* the suffix of a sibling that changes the ABI, or NULL */
 	char sibling_text[24];
@@ -37,6 +38,8 @@ struct vk_hook {
 	unsigned int subject;
 	void *stub;
 	void *trampoline;		/* VK_TRAMPOLINE_BYTES of text for back end P */
+	/* Where the host is led while it is asked too, or NULL. */
+	void *asked;
 	struct static_call_key *original;
 	void *original_trampoline;
 	struct static_call_key *host;
@@ -111,5 +114,11 @@ unsigned int vk_symbol_addresses(const char *name, unsigned long *addresses, uns
 
 /* Ends what vk_inline_refusal() began, once no inline hook is in. */
 void vk_inline_exit(void);
+
+/*
+ * Has the host asked like a container, or not any more: by the hooks of a feature that can. -ENODEV
+ * unless all of them are armed. Process context.
+ */
+int vk_hooks_ask_host(unsigned int feature, bool asked);
 
 #endif

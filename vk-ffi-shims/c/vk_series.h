@@ -33,10 +33,14 @@ typedef typeof(__builtin_choose_expr(
 	(const struct mm_struct *)0, (struct mm_struct *)0)) vk_charged_mm_t;
 
 struct ctl_table;
+struct fdtable;
 struct kobj_attribute;
 struct file;
 struct kobject;
 struct mm_struct;
+struct mnt_namespace;
+struct mount;
+struct pipe_inode_info;
 struct rcu_head;
 struct task_struct;
 struct vm_area_struct;
@@ -55,6 +59,19 @@ VK_HOOK_DECLARE(thp_enabled_store, long, struct kobject *kobj, struct kobj_attri
 		const char *buf, unsigned long count);
 VK_HOOK_DECLARE(anon_enabled_show, long, struct kobject *kobj, struct kobj_attribute *attr,
 		char *buf);
+VK_HOOK_DECLARE(proc_dointvec_minmax, int, const struct ctl_table *table, int write, void *buffer,
+		size_t *lenp, loff_t *ppos);
+VK_HOOK_DECLARE(proc_douintvec_minmax, int, const struct ctl_table *table, int write, void *buffer,
+		size_t *lenp, loff_t *ppos);
+VK_HOOK_DECLARE(proc_doulongvec_minmax, int, const struct ctl_table *table, int write, void *buffer,
+		size_t *lenp, loff_t *ppos);
+VK_HOOK_DECLARE(proc_dopipe_max_size, int, const struct ctl_table *table, int write, void *buffer,
+		size_t *lenp, loff_t *ppos);
+VK_HOOK_DECLARE(sysctl_max_threads, int, const struct ctl_table *table, int write, void *buffer,
+		size_t *lenp, loff_t *ppos);
+VK_HOOK_DECLARE(alloc_fdtable, struct fdtable *, unsigned int slots_wanted);
+VK_HOOK_DECLARE(alloc_pipe_info, struct pipe_inode_info *, void);
+VK_HOOK_DECLARE(count_mounts, int, struct mnt_namespace *ns, struct mount *mnt);
 VK_HOOK_DECLARE(anon_enabled_store, long, struct kobject *kobj, struct kobj_attribute *attr,
 		const char *buf, unsigned long count);
 
@@ -75,6 +92,8 @@ extern struct vk_hook vk_hook_collapse_file;
 	__static_call_update(&STATIC_CALL_KEY(vk_host_##name),		\
 			     STATIC_CALL_TRAMP_ADDR(vk_host_##name),	\
 			     static_call_query(vk_original_##name))
+/* The kobject of a file of sysfs, a struct kernfs_node. */
+const void *vk_sysfs_kobj(const void *node);
 
 /* ---- Of the shared files ---- */
 
@@ -85,6 +104,8 @@ void vk_shmem_bind(void);
 void vk_zero_page_bind(void);
 void vk_vote_bind(void);
 void vk_host_commit_bind(void);
+void vk_parameter_bind(void);
+void vk_limit_bind(void);
 
 /* Under RCU: the sum over the tasks of @ns and below whose namespace is wanted, the host's not.
  * As vk_ns_accounted_pages(). */

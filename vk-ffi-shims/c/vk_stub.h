@@ -19,7 +19,9 @@
 #include <linux/kprobes.h>
 #include <linux/mman.h>
 #include <linux/mm_types.h>
+#include <linux/linkage.h>
 #include <linux/pid.h>
+#include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include <linux/objtool.h>
 #include <linux/static_call.h>
@@ -44,6 +46,7 @@
 		VK_STUB_OFFSET(vk_pid_level, offsetof(struct pid, level));		\
 		VK_STUB_OFFSET(vk_vma_mm, offsetof(struct vm_area_struct, vm_mm));	\
 		VK_STUB_OFFSET(vk_vmf_vma, offsetof(struct vm_fault, vma));		\
+		VK_STUB_OFFSET(vk_ns_level_at, offsetof(struct pid_namespace, level));	\
 		VK_STUB_OFFSET(vk_pid_tree, offsetof(struct pid, numbers) +		\
 			       sizeof(struct upid) + offsetof(struct upid, ns));	\
 	}
@@ -54,18 +57,20 @@
  */
 #define VK_STUB(name, body)						\
 	VK_TRAMPOLINE(name);						\
-	extern const char vk_stub_##name[];				\
+	__VK_STUB(vk_stub_##name, body)
+#define __VK_STUB(symbol, body)						\
+	extern const char symbol[];					\
 	asm (".pushsection .text, \"ax\"\n\t"				\
 	     ".p2align 4\n\t"						\
-	     ".globl vk_stub_" #name "\n\t"				\
-	     ".type vk_stub_" #name ", @function\n"			\
-	     "vk_stub_" #name ":\n\t"					\
+	     ".globl " #symbol "\n\t"					\
+	     ".type " #symbol ", @function\n"				\
+	     #symbol ":\n\t"						\
 	     ANNOTATE_NOENDBR "\n\t"					\
 	     body							\
-	     ".size vk_stub_" #name ", . - vk_stub_" #name "\n\t"	\
+	     ".size " #symbol ", . - " #symbol "\n\t"			\
 	     ".popsection\n\t"						\
 	     ".pushsection _kprobe_blacklist, \"aw\"\n\t"		\
-	     ".quad vk_stub_" #name "\n\t"				\
+	     ".quad " #symbol "\n\t"					\
 	     ".popsection")
 
 /*
@@ -207,6 +212,26 @@ static_assert(VK_GOLDEN_RATIO == GOLDEN_RATIO_64);
 		VK_TO_HOST(name)					\
 		"3:\t" VK_FILTER_CURRENT(name, ours)
 static_assert(SHM_NORESERVE == 010000 && sizeof(key_t) == 4);
+/* Subject: the pid namespace in the first argument. */
+#define VK_FILTER_NS(name, ours)					\
+		"cmpl $0, vk_ns_level_at(%rdi)\n\t"			\
+		"jne " ours "\n\t"					\
+		VK_TO_HOST(name)
+
+/* Subject: the mm of the VMA in the second argument. */
+#define VK_FILTER_VMA2(name, ours)					\
+		VK_CURRENT						\
+		"movq vk_vma_mm(%rsi), %r10\n\t"			\
+		"cmpq %r10, vk_task_mm(%rax)\n\t"			\
+		"jne " ours "\n\t"					\
+		VK_FILTER_OWN_MM(name, ours)
+
+/* Subject: the mm in the third argument. */
+#define VK_FILTER_MM3(name, ours)					\
+		VK_CURRENT						\
+		"cmpq %rdx, vk_task_mm(%rax)\n\t"			\
+		"jne " ours "\n\t"					\
+		VK_FILTER_OWN_MM(name, ours)
 
 /* Stubs by kind. REPLACE, AROUND and SHADOW: ours go to the handler, which answers. */
 #define VK_STUB_REPLACE(name, filter)					\
@@ -275,5 +300,33 @@ static_assert(SHM_NORESERVE == 010000 && sizeof(key_t) == 4);
 		"jns 8f\n\t"						\
 		VK_TO_HOST(name)					\
 		"8:\t" ASM_RET)
+
+/*
+ * JUDGE: vk_judge_NAME() with the first six arguments and the return address, then the original with
+ * nothing of ours on the stack, or back to the caller with the answer. The host comes to vk_asked_NAME
+ * while it is asked too.
+ */
+#define VK_STUB_JUDGE(name, filter)					\
+	VK_STUB(name, VK_FILTER_##filter(name, "vk_asked_" #name));	\
+	__VK_STUB(vk_asked_##name,					\
+		"pushq %rdi\n\t"					\
+		"pushq %rsi\n\t"					\
+		"pushq %rdx\n\t"					\
+		"pushq %rcx\n\t"					\
+		"pushq %r8\n\t"						\
+		"pushq %r9\n\t"						\
+		"pushq 48(%rsp)\n\t"					\
+		"call vk_judge_" #name "\n\t"				\
+		"addq $8, %rsp\n\t"					\
+		"popq %r9\n\t"						\
+		"popq %r8\n\t"						\
+		"popq %rcx\n\t"						\
+		"popq %rdx\n\t"						\
+		"popq %rsi\n\t"						\
+		"popq %rdi\n\t"						\
+		"testq %rax, %rax\n\t"					\
+		"jnz 9f\n\t"						\
+		"jmp " STATIC_CALL_TRAMP_STR(vk_original_##name) "\n"	\
+		"9:\t" ASM_RET)
 
 #endif

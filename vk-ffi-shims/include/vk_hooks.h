@@ -24,6 +24,9 @@
  *	BEFORE	PRE with a C function: void vk_before_NAME(first argument)
  *	ASK	a C function with all arguments, int vk_ask_NAME(...): what is not negative is the
  *		answer; else the original runs, with nothing of ours on the stack
+ *	JUDGE	a C function with the words of six arguments and as the seventh the return address:
+ *		long vk_judge_NAME(...) answers 0, and the original runs with nothing of ours on the
+ *		stack, or what the caller gets instead. vk_hooks_ask_host() has it asked for the host too
  * Filters: who goes to the handler
  *	ANYONE	every caller
  *	CURRENT	a task below the initial pid namespace
@@ -37,6 +40,9 @@
  *		the same for the second argument
  *	MMAP, SEGMENT	as CURRENT, of the calls of do_mmap() and newseg() that ask for memory that
  *		is not charged
+ *	NS	the first argument is a pid namespace below the initial one
+ *	VMA2	the second argument is a VMA: a policy may be for its mm
+ *	MM3	the third argument is an mm
  *
  * What is compared, when
  *	the line with the kernel's header: here, by __builtin_types_compatible_p
@@ -103,6 +109,7 @@ VK_STUB_OFFSETS
 #define __VK_HOW_SHADOW(filter)		SHADOW, SHADOW, filter
 #define __VK_HOW_BEFORE(filter)		BEFORE, PASS, filter
 #define __VK_HOW_ASK(filter)		ASK, PASS, filter
+#define __VK_HOW_JUDGE(filter)		JUDGE, SHADOW, filter
 
 #define __VK_SUBJECT_ANYONE	VK_SUBJECT_NONE
 #define __VK_SUBJECT_CURRENT	VK_SUBJECT_CURRENT
@@ -114,6 +121,9 @@ VK_STUB_OFFSETS
 #define __VK_SUBJECT_SECOND_VMA_OR_CURRENT	VK_SUBJECT_SECOND_VMA_OR_CURRENT
 #define __VK_SUBJECT_MMAP	VK_SUBJECT_CURRENT
 #define __VK_SUBJECT_SEGMENT	VK_SUBJECT_CURRENT
+#define __VK_SUBJECT_NS		VK_SUBJECT_NONE
+#define __VK_SUBJECT_VMA2	VK_SUBJECT_VMA
+#define __VK_SUBJECT_MM3	VK_SUBJECT_MM
 
 /*
  * The static calls carry the prototype. A handler need not be there in a file that says so, for
@@ -144,6 +154,7 @@ VK_STUB_OFFSETS
 		.subject = __VK_SUBJECT_##filter,			\
 		.stub = VK_HOOK_STUB(hook_),				\
 		.trampoline = VK_HOOK_TRAMPOLINE(hook_),		\
+		.asked = __VK_ASKED_##kind_(hook_),			\
 		.original = &STATIC_CALL_KEY(vk_original_##hook_),	\
 		.original_trampoline = STATIC_CALL_TRAMP_ADDR(vk_original_##hook_), \
 		.host = &STATIC_CALL_KEY(vk_host_##hook_),		\
@@ -160,9 +171,11 @@ VK_STUB_OFFSETS
 #ifndef VK_HOOK_STUB
 #define VK_HOOK_STUB(name) ((void *)vk_stub_##name)
 #define VK_HOOK_TRAMPOLINE(name) ((void *)vk_trampoline_##name)
+#define VK_HOOK_ASKED(name) ((void *)vk_asked_##name)
 #define __VK_STUBS(kind, name, filter) VK_STUB_##kind(name, filter);
 #else
 #define VK_HOOK_TRAMPOLINE(name) NULL
+#define VK_HOOK_ASKED(name) NULL
 #define __VK_STUBS(kind, name, filter)
 #endif
 
@@ -186,6 +199,16 @@ VK_STUB_OFFSETS
 #define __VK_HANDLER_SHADOW	__VK_HANDLER_REPLACE
 #define __VK_HANDLER_BEFORE(name, ret, args...)
 #define __VK_HANDLER_ASK(name, ret, args...)
+#define __VK_HANDLER_JUDGE(name, ret, args...)
+
+/* Whom vk_hooks_ask_host() leads the host to. */
+#define __VK_ASKED_PRE(name)		NULL
+#define __VK_ASKED_REPLACE(name)	NULL
+#define __VK_ASKED_SHADOW(name)		NULL
+#define __VK_ASKED_BEFORE(name)		NULL
+#define __VK_ASKED_ASK(name)		NULL
+#define __VK_ASKED_AROUND(name)		((void *)vk_handler_##name)
+#define __VK_ASKED_JUDGE(name)		VK_HOOK_ASKED(name)
 
 /* Kinds as Rust counts them, src/kind.rs; one in C has no line there. */
 #define __VK_LINE_PRE		0
@@ -194,6 +217,7 @@ VK_STUB_OFFSETS
 #define __VK_LINE_SHADOW	1
 #define __VK_LINE_BEFORE	3
 #define __VK_LINE_ASK		3
+#define __VK_LINE_JUDGE		3
 
 /*
  * A type as it crosses: its size in bytes, and behind that digit 0 for a number without sign, 1 for

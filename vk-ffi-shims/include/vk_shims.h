@@ -55,7 +55,17 @@ enum vk_feature {
 	VK_FEATURE_THP_VOTE = 7,
 	VK_FEATURE_THP_VOTE_SCAN = 8,
 	VK_FEATURE_THP_VOTE_FILE = 9,
-	VK_FEATURES = 10,
+	VK_FEATURE_PARAMETERS = 10,	/* the handlers that many parameters share */
+	VK_FEATURE_PERMISSION = 11,	/* files that container root may write */
+	VK_FEATURE_PROTECTION = 12,	/* protect_host=1 */
+	VK_FEATURE_MAPS = 13,		/* and so on: the limits of one or a few parameters */
+	VK_FEATURE_MIN_ADDR = 14,
+	VK_FEATURE_DESCRIPTORS = 15,
+	VK_FEATURE_PIPES = 16,
+	VK_FEATURE_MOUNTS = 17,
+	VK_FEATURE_THREADS = 18,
+	VK_FEATURE_LOG = 19,
+	VK_FEATURES = 20,
 };
 
 /* Where a hook is in its life. */
@@ -338,6 +348,48 @@ enum vk_reserve {
 /* The kernel's own words, rate-limited. */
 void vk_overcommit_warn(long pages);
 
+/* ---- Kernel parameters ------------------------------------------------------------ */
+
+enum vk_parameter {
+	VK_PARAMETER_OVERCOMMIT_MEMORY = 0,
+	VK_PARAMETER_OVERCOMMIT_RATIO = 1,
+	VK_PARAMETER_OVERCOMMIT_KBYTES = 2,
+	VK_PARAMETER_MAX_MAP_COUNT = 3,
+	VK_PARAMETER_MMAP_MIN_ADDR = 4,
+	VK_PARAMETER_NR_OPEN = 5,
+	VK_PARAMETER_PIPE_MAX_SIZE = 6,
+	VK_PARAMETER_PIPE_USER_PAGES_HARD = 7,
+	VK_PARAMETER_PIPE_USER_PAGES_SOFT = 8,
+	VK_PARAMETER_MOUNT_MAX = 9,
+	VK_PARAMETER_THREADS_MAX = 10,
+	VK_PARAMETER_DMESG_RESTRICT = 11,
+	VK_PARAMETERS = 12,
+};
+
+/* The parameter that a struct ctl_table is about, VK_PARAMETERS for any other. Any context. */
+unsigned int vk_parameter_of(const void *table);
+/* The host's own value, as a pattern of bits. False if the kernel's variable was not found. */
+bool vk_parameter_host(unsigned int parameter, unsigned long long *bits);
+/*
+ * Lets some container have up to @greatest, and holds the host to its own value by the hooks of the
+ * parameter's feature. -ENODEV unless they are armed, or if nothing can hold the host. Process
+ * context, callers serialised by the control mutex.
+ */
+int vk_parameter_widen(unsigned int parameter, unsigned int greatest);
+/* Undoes it. Before the hooks go. */
+void vk_parameter_narrow(unsigned int parameter);
+/* Leads the host's own reads and writes to the shadows; with the handlers armed. Process context. */
+void vk_parameters_shadow_host(void);
+/* Whether MAY_WRITE is in what a permission is asked for. */
+bool vk_may_write(unsigned int op);
+
+/* What a file of sysfs is. */
+enum vk_thp_file {
+	VK_THP_FILE_NONE = 0,		/* not in transparent_hugepage */
+	VK_THP_FILE_ENABLED = 1,	/* `enabled`, or that of PMD order */
+	VK_THP_FILE_OTHER = 2,
+};
+
 /* ---- Transparent huge pages ------------------------------------------------------- */
 
 enum vk_tva {
@@ -524,6 +576,15 @@ int vk_handler_reserve(const void *mm);
 /* Whether tasks of @ns have a mode of their own that is not 2; any context, under RCU. */
 bool vk_handler_apart(const void *ns);
 void vk_handler_bypass(void);		/* workqueue */
+/*
+ * Whether the value of @ns (enum vk_parameter) forbids what would come to @asked, -1 if it has none.
+ * Any context, under rcu_read_lock().
+ */
+int vk_handler_limit(unsigned int parameter, const void *ns, unsigned long long asked);
+/* The value of @ns; false if it has none. Likewise. */
+bool vk_handler_value(unsigned int parameter, const void *ns, unsigned long long *value);
+/* Whether current may write a file (enum vk_thp_file): 0 or a negative errno. Process context. */
+int vk_handler_thp_write(unsigned int file);
 #endif
 
 #endif

@@ -25,7 +25,17 @@ pub const VK_FEATURE_THP_ZERO_PAGE: vk_feature = 6;
 pub const VK_FEATURE_THP_VOTE: vk_feature = 7;
 pub const VK_FEATURE_THP_VOTE_SCAN: vk_feature = 8;
 pub const VK_FEATURE_THP_VOTE_FILE: vk_feature = 9;
-pub const VK_FEATURES: vk_feature = 10;
+pub const VK_FEATURE_PARAMETERS: vk_feature = 10;
+pub const VK_FEATURE_PERMISSION: vk_feature = 11;
+pub const VK_FEATURE_PROTECTION: vk_feature = 12;
+pub const VK_FEATURE_MAPS: vk_feature = 13;
+pub const VK_FEATURE_MIN_ADDR: vk_feature = 14;
+pub const VK_FEATURE_DESCRIPTORS: vk_feature = 15;
+pub const VK_FEATURE_PIPES: vk_feature = 16;
+pub const VK_FEATURE_MOUNTS: vk_feature = 17;
+pub const VK_FEATURE_THREADS: vk_feature = 18;
+pub const VK_FEATURE_LOG: vk_feature = 19;
+pub const VK_FEATURES: vk_feature = 20;
 pub type vk_feature = ::core::ffi::c_uint;
 pub const VK_STATE_ABSENT: vk_state = 0;
 pub const VK_STATE_PLANNED: vk_state = 1;
@@ -411,6 +421,48 @@ pub type vk_reserve = ::core::ffi::c_uint;
 unsafe extern "C" {
     pub fn vk_overcommit_warn(pages: ::core::ffi::c_long);
 }
+pub const VK_PARAMETER_OVERCOMMIT_MEMORY: vk_parameter = 0;
+pub const VK_PARAMETER_OVERCOMMIT_RATIO: vk_parameter = 1;
+pub const VK_PARAMETER_OVERCOMMIT_KBYTES: vk_parameter = 2;
+pub const VK_PARAMETER_MAX_MAP_COUNT: vk_parameter = 3;
+pub const VK_PARAMETER_MMAP_MIN_ADDR: vk_parameter = 4;
+pub const VK_PARAMETER_NR_OPEN: vk_parameter = 5;
+pub const VK_PARAMETER_PIPE_MAX_SIZE: vk_parameter = 6;
+pub const VK_PARAMETER_PIPE_USER_PAGES_HARD: vk_parameter = 7;
+pub const VK_PARAMETER_PIPE_USER_PAGES_SOFT: vk_parameter = 8;
+pub const VK_PARAMETER_MOUNT_MAX: vk_parameter = 9;
+pub const VK_PARAMETER_THREADS_MAX: vk_parameter = 10;
+pub const VK_PARAMETER_DMESG_RESTRICT: vk_parameter = 11;
+pub const VK_PARAMETERS: vk_parameter = 12;
+pub type vk_parameter = ::core::ffi::c_uint;
+unsafe extern "C" {
+    pub fn vk_parameter_of(table: *const ::core::ffi::c_void) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
+    pub fn vk_parameter_host(
+        parameter: ::core::ffi::c_uint,
+        bits: *mut ::core::ffi::c_ulonglong,
+    ) -> bool;
+}
+unsafe extern "C" {
+    pub fn vk_parameter_widen(
+        parameter: ::core::ffi::c_uint,
+        greatest: ::core::ffi::c_uint,
+    ) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn vk_parameter_narrow(parameter: ::core::ffi::c_uint);
+}
+unsafe extern "C" {
+    pub fn vk_parameters_shadow_host();
+}
+unsafe extern "C" {
+    pub fn vk_may_write(op: ::core::ffi::c_uint) -> bool;
+}
+pub const VK_THP_FILE_NONE: vk_thp_file = 0;
+pub const VK_THP_FILE_ENABLED: vk_thp_file = 1;
+pub const VK_THP_FILE_OTHER: vk_thp_file = 2;
+pub type vk_thp_file = ::core::ffi::c_uint;
 pub const VK_TVA_SMAPS: vk_tva = 0;
 pub const VK_TVA_PAGEFAULT: vk_tva = 1;
 pub const VK_TVA_KHUGEPAGED: vk_tva = 2;

@@ -32,6 +32,26 @@ pub enum Feature {
     ThpVoteScan = bindings::VK_FEATURE_THP_VOTE_SCAN,
     /// The vote about page cache and shared memory.
     ThpVoteFile = bindings::VK_FEATURE_THP_VOTE_FILE,
+    /// Files below `/proc/sys` whose handlers serve many parameters.
+    Parameters = bindings::VK_FEATURE_PARAMETERS,
+    /// Files below `/proc/sys` that root of a container may write.
+    Permission = bindings::VK_FEATURE_PERMISSION,
+    /// Files below `/sys` that no container may write: `protect_host=1`.
+    Protection = bindings::VK_FEATURE_PROTECTION,
+    /// `vm.max_map_count`.
+    Maps = bindings::VK_FEATURE_MAPS,
+    /// `vm.mmap_min_addr`.
+    MinAddr = bindings::VK_FEATURE_MIN_ADDR,
+    /// `fs.nr_open`.
+    Descriptors = bindings::VK_FEATURE_DESCRIPTORS,
+    /// `fs.pipe-max-size`, `fs.pipe-user-pages-hard`, `-soft`.
+    Pipes = bindings::VK_FEATURE_PIPES,
+    /// `fs.mount-max`.
+    Mounts = bindings::VK_FEATURE_MOUNTS,
+    /// `kernel.threads-max`.
+    Threads = bindings::VK_FEATURE_THREADS,
+    /// `kernel.dmesg_restrict`.
+    Log = bindings::VK_FEATURE_LOG,
 }
 
 /// What a caller that is certainly none of ours gets.
@@ -98,6 +118,16 @@ impl Feature {
         Self::ThpVote,
         Self::ThpVoteScan,
         Self::ThpVoteFile,
+        Self::Parameters,
+        Self::Permission,
+        Self::Protection,
+        Self::Maps,
+        Self::MinAddr,
+        Self::Descriptors,
+        Self::Pipes,
+        Self::Mounts,
+        Self::Threads,
+        Self::Log,
     ];
 
     /// How many there are.
@@ -116,6 +146,16 @@ impl Feature {
             Self::ThpVote => "thp-vote",
             Self::ThpVoteScan => "thp-vote-scan",
             Self::ThpVoteFile => "thp-vote-file",
+            Self::Parameters => "parameters",
+            Self::Permission => "permission",
+            Self::Protection => "protection",
+            Self::Maps => "maps",
+            Self::MinAddr => "min_addr",
+            Self::Descriptors => "descriptors",
+            Self::Pipes => "pipes",
+            Self::Mounts => "mounts",
+            Self::Threads => "threads",
+            Self::Log => "log",
         }
     }
 
@@ -125,18 +165,8 @@ impl Feature {
     }
 
     fn from_raw(raw: u32) -> Self {
-        match raw {
-            bindings::VK_FEATURE_SYSCTL => Self::Sysctl,
-            bindings::VK_FEATURE_OVERCOMMIT => Self::Overcommit,
-            bindings::VK_FEATURE_THP => Self::Thp,
-            bindings::VK_FEATURE_THP_DEFRAG => Self::ThpDefrag,
-            bindings::VK_FEATURE_THP_SHMEM => Self::ThpShmem,
-            bindings::VK_FEATURE_THP_ZERO_PAGE => Self::ThpZeroPage,
-            bindings::VK_FEATURE_THP_VOTE => Self::ThpVote,
-            bindings::VK_FEATURE_THP_VOTE_SCAN => Self::ThpVoteScan,
-            bindings::VK_FEATURE_THP_VOTE_FILE => Self::ThpVoteFile,
-            _ => Self::Lifecycle,
-        }
+        let found = Self::ALL.into_iter().find(|&feature| feature as u32 == raw);
+        found.unwrap_or(Self::Lifecycle)
     }
 
     /// Returns its hooks, in the order in which they go in: that of their lines.

@@ -238,15 +238,21 @@ pub unsafe fn id_of(hook: *const c_void) -> HookId {
 /// | line | prototype | handler |
 /// |---|---|---|
 /// | `hook!(proc NAME => f)` | of a `proc_handler` | `fn(&mut Buffer) -> Option<(Result<usize, i32>, u64)>`: bytes used, position |
+/// | `hook!(parameter NAME => f)` | of a `proc_handler` | `fn(HookId, Parameter, &mut Buffer) -> ...`: as above, for files of a [`Parameter`](crate::Parameter) only |
+/// | `hook!(sysctl_perm => f)` | its own | `fn(ParameterFile) -> bool`: whether the file's mode does not matter |
 /// | `hook!(show NAME => f)` | of a sysfs `show` | `fn() -> Option<&'static str>` |
 /// | `hook!(store NAME => f)` | of a sysfs `store` | `fn(&[u8]) -> Option<Result<(), i32>>` |
 /// | `hook!(show_pmd NAME => f)`, `store_pmd` | as above | as above, for the directory of PMD order only |
 ///
-/// Seven are no hooks of a kernel function but called by C: `hook!(birth => f)` and
+/// These are no hooks of a kernel function but called by C: `hook!(birth => f)` and
 /// `hook!(end => f)` with `fn(Namespace)`, `hook!(placed => f)` with `fn(Namespace, Memcg)`,
 /// `hook!(later => f)` and `hook!(bypass => f)` with `fn()`; `hook!(reserve => f)` with `fn(Option<Mm>) -> Reserve`, for
 /// MAP_NORESERVE and SHM_NORESERVE; and `hook!(apart => f)` with
-/// `fn(&ReadGuard, Namespace) -> bool`, for who has a mode of its own that is not 2.
+/// `fn(&ReadGuard, Namespace) -> bool`, for who has a mode of its own that is not 2; and for the limits of
+/// c/limit.c `hook!(limit => f)` with `fn(Parameter, Namespace, u64) -> Option<bool>`, whether the
+/// value forbids what would come to so much, `hook!(value => f)` with
+/// `fn(Parameter, Namespace) -> Option<u64>`, and `hook!(thp_write => f)` with
+/// `fn(thp::File) -> Result<(), i32>`, whether the file may be written.
 #[macro_export]
 macro_rules! hook {
     (fn $name:ident($($arg:ident: $ty:ty),* $(,)?) -> $ret:ty, Pre<$filter:ident> => $handler:expr) => {
@@ -379,6 +385,117 @@ macro_rules! hook {
                 }
             }
         );
+    };
+    (parameter $name:ident => $handler:expr) => {
+        $crate::hook!(
+            fn $name(
+                table: $crate::Opaque<'_>,
+                write: i32,
+                buffer: $crate::Opaque<'_>,
+                lenp: $crate::Opaque<'_>,
+                ppos: $crate::Opaque<'_>,
+            ) -> i32,
+            Replace<Current> => |hook, table, write, buffer, lenp, ppos| {
+                let handler: fn(
+                    $crate::vk_hook::HookId,
+                    $crate::Parameter,
+                    &mut $crate::Buffer<'_>,
+                ) -> Option<(Result<usize, i32>, u64)> = $handler;
+                // SAFETY: The arguments of a proc handler, which the caller holds.
+                let parameter = unsafe { $crate::Parameter::of_table(table.as_ptr()) };
+                let answer = parameter.and_then(|parameter| {
+                    // SAFETY: As above.
+                    let mut text = unsafe {
+                        $crate::Buffer::from_raw(
+                            write,
+                            buffer.as_ptr(),
+                            lenp.as_ptr().cast(),
+                            ppos.as_ptr().cast(),
+                        )
+                    };
+                    let id = <$name<'_> as $crate::Hook>::id();
+                    let (result, pos) = handler(id, parameter, &mut text)?;
+                    Some(result.map(|used| text.finish(used, pos)))
+                });
+                match answer {
+                    Some(Ok(())) => 0,
+                    Some(Err(errno)) => errno,
+                    None => hook.host(table, write, buffer, lenp, ppos),
+                }
+            }
+        );
+    };
+    (sysctl_perm => $handler:expr) => {
+        $crate::hook!(
+            fn sysctl_perm(
+                head: $crate::Opaque<'_>,
+                table: $crate::Opaque<'_>,
+                op: i32,
+            ) -> i32,
+            Replace<Current> => |hook, head, table, op| {
+                let handler: fn($crate::ParameterFile) -> bool = $handler;
+                // SAFETY: The table is registered during the call.
+                let file = unsafe { $crate::ParameterFile::from_raw(table.as_ptr(), op) };
+                match file.map(handler) {
+                    Some(true) => 0,
+                    _ => hook.original(head, table, op),
+                }
+            }
+        );
+    };
+    (limit => $handler:expr) => {
+        #[doc(hidden)]
+        #[no_mangle]
+        unsafe extern "C" fn vk_handler_limit(
+            parameter: u32,
+            ns: *const $crate::__private::core::ffi::c_void,
+            asked: u64,
+        ) -> i32 {
+            let handler: fn($crate::Parameter, $crate::Namespace<'_>, u64) -> Option<bool> =
+                $handler;
+            // SAFETY: Live under the RCU lock that the caller holds.
+            let ns = unsafe { $crate::Namespace::from_raw(ns) };
+            let answer = match ($crate::Parameter::from_raw(parameter), ns) {
+                (Some(parameter), Some(ns)) => handler(parameter, ns, asked),
+                _ => None,
+            };
+            answer.map_or(-1, i32::from)
+        }
+    };
+    (value => $handler:expr) => {
+        #[doc(hidden)]
+        #[no_mangle]
+        unsafe extern "C" fn vk_handler_value(
+            parameter: u32,
+            ns: *const $crate::__private::core::ffi::c_void,
+            value: *mut u64,
+        ) -> bool {
+            let handler: fn($crate::Parameter, $crate::Namespace<'_>) -> Option<u64> = $handler;
+            // SAFETY: Live under the RCU lock that the caller holds.
+            let ns = unsafe { $crate::Namespace::from_raw(ns) };
+            match ($crate::Parameter::from_raw(parameter), ns) {
+                (Some(parameter), Some(ns)) => match handler(parameter, ns) {
+                    Some(number) => {
+                        // SAFETY: A variable of the caller.
+                        unsafe { *value = number };
+                        true
+                    }
+                    None => false,
+                },
+                _ => false,
+            }
+        }
+    };
+    (thp_write => $handler:expr) => {
+        #[doc(hidden)]
+        #[no_mangle]
+        extern "C" fn vk_handler_thp_write(file: u32) -> i32 {
+            let handler: fn($crate::thp::File) -> Result<(), i32> = $handler;
+            match $crate::thp::File::from_raw(file).map_or(Ok(()), handler) {
+                Ok(()) => 0,
+                Err(errno) => errno,
+            }
+        }
     };
     (@show $name:ident, $ours:expr, $handler:expr) => {
         $crate::hook!(

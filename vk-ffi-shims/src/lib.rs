@@ -32,6 +32,7 @@ mod module;
 mod namespace;
 #[cfg(feature = "policies")]
 pub mod overcommit;
+mod parameter;
 mod passed;
 mod rcu;
 #[cfg(feature = "policies")]
@@ -67,6 +68,7 @@ pub use module::{
 #[cfg(feature = "kernel")]
 pub use module::{may_wait, opener_is_admin};
 pub use namespace::{each_namespace, Init, Mark, Namespace, Tree};
+pub use parameter::{Parameter, ParameterFile};
 pub use passed::{Opaque, Passed};
 pub use rcu::{rcu_barrier, BriefGuard, RcuHead, ReadGuard, Reading};
 #[cfg(feature = "kernel")]

@@ -133,3 +133,23 @@ pub unsafe fn is_pmd_order_dir(kobj: *const c_void) -> bool {
     // SAFETY: Any context.
     order == unsafe { bindings::vk_pmd_order() }
 }
+
+/// A file below `/sys/kernel/mm/transparent_hugepage`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum File {
+    /// `enabled`, or that of `hugepages-2048kB`.
+    Enabled,
+    /// Any other.
+    Other,
+}
+
+impl File {
+    #[doc(hidden)]
+    pub fn from_raw(raw: u32) -> Option<Self> {
+        match raw {
+            bindings::VK_THP_FILE_ENABLED => Some(Self::Enabled),
+            bindings::VK_THP_FILE_OTHER => Some(Self::Other),
+            _ => None,
+        }
+    }
+}

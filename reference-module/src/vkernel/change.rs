@@ -7,13 +7,15 @@ use crate::engine::{self, is_enforced, Kept};
 use crate::events;
 use crate::facts::own_of;
 use crate::output::Output;
+use crate::parameter;
 use crate::registry::{self, ChangeError};
 use core::fmt::Write;
 use kernel::prelude::*;
 use vk_ffi_shims::{current_pid, each_namespace, ControlGuard, Namespace, ReadGuard};
 use vk_reference_module::{
-    Errno, Field, Key, Line, Own, Refusal, Request, Shown, Target, What, Writer,
+    Errno, Field, Key, Line, Own, Refusal, Request, Setting, Shown, Target, What, Writer,
 };
+use vk_sysctl::{Inside, Key as Sysctl, Rule, Standing};
 
 /// What `set` and `unset` are about.
 enum Place {
@@ -85,7 +87,7 @@ fn is_above(opener: &Opener, ns: Namespace<'_>) -> bool {
 
 fn apply_line<'a>(own: &mut Own, line: &Line<'a>) -> Answer<'a> {
     let Some((key, field)) = Key::from_name(line.key) else {
-        return Err(unknown_key(line));
+        return Err(unserved(line));
     };
     let refuse = |sentence| Refusal::plain(Errno::EINVAL, sentence).at(line.number, line.key);
     let parse = |text| {
@@ -99,17 +101,15 @@ fn apply_line<'a>(own: &mut Own, line: &Line<'a>) -> Answer<'a> {
     match field {
         Field::Value => {
             let setting = parse(line.value)?;
+            check_host(key, setting).map_err(|refusal| refusal.at(line.number, line.key))?;
             own.set(key, setting);
         }
         Field::Inside => {
-            let is_writable = match line.value {
-                b"ro" => false,
-                b"rw" => true,
-                _ => return Err(refuse("inside is ro or rw")),
+            let Some(inside) = Inside::from_word(line.value) else {
+                return Err(refuse("inside is ro or rw"));
             };
-            if let Some(rule) = own.rule_mut(key) {
-                rule.is_writable = is_writable;
-            }
+            let rule = own.rule(key);
+            own.set_rule(key, Rule { inside, ..rule });
         }
         Field::Min | Field::Max => {
             if !key.is_number() {
@@ -117,17 +117,43 @@ fn apply_line<'a>(own: &mut Own, line: &Line<'a>) -> Answer<'a> {
             }
             let bound = match line.value {
                 b"-" => None,
-                text => Some(parse(text)?),
+                text => parse(text)?.sysctl(),
             };
-            if let Some(rule) = own.rule_mut(key) {
-                match field {
-                    Field::Min => rule.min = bound,
-                    _ => rule.max = bound,
-                }
+            let mut rule = own.rule(key);
+            match field {
+                Field::Min => rule.min = bound,
+                _ => rule.max = bound,
             }
+            own.set_rule(key, rule);
         }
     }
     Ok(())
+}
+
+/// Refuses what is laxer than the host's where no container may be.
+fn check_host(key: Key, setting: Setting) -> core::result::Result<(), Refusal<'static>> {
+    let (Key::Sysctl(key), Setting::Sysctl(value)) = (key, setting) else {
+        return Ok(());
+    };
+    let Some(host) = parameter::host(key) else {
+        return Ok(());
+    };
+    key.check(value, host)
+        .map_err(|error| Refusal::new(Errno::EPERM, What::TooLax(error)))
+}
+
+/// Says why a key is not taken.
+fn unserved<'a>(line: &Line<'a>) -> Refusal<'a> {
+    let why = match Standing::of(line.key) {
+        Some(Standing::Unsupported(row)) => row.reason,
+        Some(Standing::Namespaced(_)) => "the kernel keeps it per namespace; vkctl sets it there",
+        Some(Standing::Private(Sysctl::PidMax)) => {
+            "the kernel keeps it per pid namespace; vkctl sets it there"
+        }
+        Some(Standing::Private(_)) => "this version of the module does not enforce it",
+        _ => return unknown_key(line),
+    };
+    Refusal::new(Errno::EINVAL, What::Unserved(why)).at(line.number, line.key)
 }
 
 /// Rules are for keys that have a value here, and leave one.
@@ -163,15 +189,13 @@ fn check_bounds<'a>(request: &Request<'a>, place: &Place, own: &Own) -> Answer<'
         let Some((key, Field::Value)) = Key::from_name(line.key) else {
             continue;
         };
-        let Some(setting) = own.get(key) else {
+        let Some(value) = own.get(key).and_then(Setting::sysctl) else {
             continue;
         };
-        if let Some(rule) = registry::forbidding(&read, parent, key, setting) {
-            let what = What::OutOfBounds {
-                min: rule.min,
-                max: rule.max,
-            };
-            return Err(Refusal::new(Errno::ERANGE, what).at(line.number, line.key));
+        if let Some(rule) = registry::forbidding(&read, parent, key, value) {
+            return Err(
+                Refusal::new(Errno::ERANGE, What::OutOfBounds(rule)).at(line.number, line.key)
+            );
         }
     }
     Ok(())
@@ -192,7 +216,7 @@ pub(crate) fn set<'a>(opener: &Opener, request: &Request<'a>, out: &mut Output) 
     }
     check_rules(request, &own)?;
     check_bounds(request, &place, &own)?;
-    publish(&mut control, &place, before, own, out)
+    publish(&mut control, &place, &before, &own, out)
 }
 
 pub(crate) fn unset<'a>(opener: &Opener, request: &Request<'a>, out: &mut Output) -> Answer<'a> {
@@ -215,20 +239,20 @@ pub(crate) fn unset<'a>(opener: &Opener, request: &Request<'a>, out: &mut Output
     if is_empty {
         own = Own::new();
     }
-    publish(&mut control, &place, before, own, out)
+    publish(&mut control, &place, &before, &own, out)
 }
 
 /// Arms what is needed, then publishes: readers see the old or the new values.
 fn publish(
     control: &mut ControlGuard,
     place: &Place,
-    before: Own,
-    own: Own,
+    before: &Own,
+    own: &Own,
     out: &mut Output,
 ) -> Answer<'static> {
     match *place {
         Place::Container(id) => {
-            engine::arm_for(control, &own)?;
+            engine::arm_for(control, own)?;
             let is_first = own.has_overcommit() && !before.has_overcommit();
             if is_first {
                 charge::recount(id);
@@ -242,21 +266,21 @@ fn publish(
                 charge::recount(id);
             }
             engine::settle(control);
-            tell_changes(Target::Namespace(id.number), &before, &own);
+            tell_changes(Target::Namespace(id.number), before, own);
         }
         Place::Default => {
             if is_enforced() {
-                engine::arm_for(control, &own)?;
+                engine::arm_for(control, own)?;
             }
-            registry::set_default(own);
+            registry::set_default(*own);
             engine::settle(control);
-            tell_changes(Target::Default, &before, &own);
+            tell_changes(Target::Default, before, own);
         }
         Place::Kept(number) => {
-            keep(control, Kept { number, own })?;
+            keep(control, Kept { number, own: *own })?;
             out.write_str("warning: the hooks are out, so this is not enforced before `arm`\n")
                 .ok();
-            tell_changes(Target::Namespace(number), &before, &own);
+            tell_changes(Target::Namespace(number), before, own);
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use vk_ffi_shims::vk_nshash::Key as Address;
 use vk_ffi_shims::{Mark, Namespace, Pin, Published, Reading, RegistryCell, Tree};
 use vk_reference_module::{Own, Places};
+use vk_sysctl::{Audit, Burst};
 
 /// What a snapshot is keyed by: the 64-bit id for people, the address for the kernel.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,7 +59,6 @@ pub(crate) struct Container {
 }
 
 /// What happened to its tasks.
-#[derive(Default)]
 pub(crate) struct Counters {
     /// Asks for a huge page that its policy granted or denied.
     pub(crate) thp_granted: AtomicU64,
@@ -72,6 +72,23 @@ pub(crate) struct Counters {
     pub(crate) ranges_denied: AtomicU64,
     /// Writes from inside that were refused.
     pub(crate) writes_denied: AtomicU64,
+    /// What happened to each parameter.
+    pub(crate) audit: Audit,
+    /// One line of the log per burst of refusals.
+    pub(crate) denials: Burst,
+}
+
+impl Counters {
+    pub(crate) const fn new() -> Self {
+        const BURST_NS: u64 = 1_000_000_000;
+        Self {
+            thp_granted: AtomicU64::new(0),
+            thp_denied: AtomicU64::new(0),
+            writes_denied: AtomicU64::new(0),
+            audit: Audit::new(),
+            denials: Burst::new(BURST_NS),
+        }
+    }
 }
 
 impl Counters {

@@ -9,15 +9,22 @@
 
 use crate::bypass;
 use crate::events;
+use crate::parameter::{self, Widest};
 use crate::registry;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel::prelude::*;
 use vk_ffi_shims::vk_hook::{ArmError, Armed, DisarmError, Draining, Group, HookId, Planned};
 use vk_ffi_shims::{
-    hook, overcommit, ControlCell, ControlGuard, Feature, Ftrace, Inline, Namespace, ReadGuard,
-    Sites,
+    hook, overcommit, ControlCell, ControlGuard, Feature, Ftrace, Inline, Namespace, Parameter,
+    ReadGuard, Sites,
 };
-use vk_reference_module::{Errno, Event, Own, Refusal, What};
+use vk_reference_module::{Errno, Event, Key, Own, Refusal, What};
+use vk_sysctl::Inside;
+
+/// How many features there are.
+const FEATURES: usize = Feature::ALL.len();
+/// What `protect_host=1` needs, whoever has a policy.
+const PROTECTION: [Feature; 3] = [Feature::Sysctl, Feature::Parameters, Feature::Protection];
 
 /// How long arming waits for tasks that still sleep in the hooks from before.
 const REARM_TIMEOUT_MS: u32 = 1000;
@@ -25,18 +32,8 @@ const REARM_TIMEOUT_MS: u32 = 1000;
 /// Whether handlers apply policies. Closed first and opened last.
 static ENFORCED: AtomicBool = AtomicBool::new(false);
 static LINGER_S: AtomicU32 = AtomicU32::new(60);
-static LIVES: ControlCell<[Life; Feature::COUNT]> = ControlCell::new([
-    Life::new(Feature::Lifecycle),
-    Life::new(Feature::Sysctl),
-    Life::new(Feature::Overcommit),
-    Life::new(Feature::Thp),
-    Life::new(Feature::ThpDefrag),
-    Life::new(Feature::ThpShmem),
-    Life::new(Feature::ThpZeroPage),
-    Life::new(Feature::ThpVote),
-    Life::new(Feature::ThpVoteScan),
-    Life::new(Feature::ThpVoteFile),
-]);
+static PROTECTS_HOST: AtomicBool = AtomicBool::new(false);
+static LIVES: ControlCell<[Life; FEATURES]> = ControlCell::new(Life::all());
 /// What was set, by namespace id, while nothing is enforced.
 static KEPT: ControlCell<KVec<Kept>> = ControlCell::new(KVec::new());
 
@@ -67,6 +64,17 @@ impl Life {
             feature,
             stage: Stage::None,
         }
+    }
+
+    /// One for each feature, in the order in which they are armed.
+    const fn all() -> [Self; FEATURES] {
+        let mut lives = [const { Self::new(Feature::Lifecycle) }; FEATURES];
+        let mut at = 0;
+        while at < FEATURES {
+            lives[at].feature = Feature::ALL[at];
+            at += 1;
+        }
+        lives
     }
 
     fn is_armed(&self) -> bool {
@@ -227,6 +235,15 @@ pub(crate) fn set_linger(seconds: u32) {
     LINGER_S.store(seconds, Ordering::Relaxed);
 }
 
+pub(crate) fn protect_host() {
+    PROTECTS_HOST.store(true, Ordering::Relaxed);
+}
+
+/// Tells whether writes from inside may not reach the host's values: `protect_host=1`.
+pub(crate) fn protects_host() -> bool {
+    PROTECTS_HOST.load(Ordering::Relaxed) && is_enforced()
+}
+
 pub(crate) fn is_armed(control: &ControlGuard, feature: Feature) -> bool {
     LIVES
         .get(control)
@@ -251,10 +268,17 @@ pub(crate) fn arm_now(
     control: &mut ControlGuard,
     feature: Feature,
 ) -> core::result::Result<(), Refusal<'static>> {
-    with_life(control, feature, Life::arm).unwrap_or(Ok(()))
+    if is_armed(control, feature) {
+        return Ok(());
+    }
+    with_life(control, feature, Life::arm).unwrap_or(Ok(()))?;
+    if feature == Feature::Parameters {
+        Parameter::shadow_host(control);
+    }
+    Ok(())
 }
 
-/// The features that the values `own` need.
+/// The features of huge pages and of the commit accounting that the values `own` need.
 fn needs(own: &Own) -> impl Iterator<Item = Feature> {
     let overcommit = own.has_overcommit();
     let thp = own.thp();
@@ -285,12 +309,46 @@ fn needs(own: &Own) -> impl Iterator<Item = Feature> {
     .filter_map(|(feature, needed)| needed.then_some(feature))
 }
 
+/// Tells each feature that the values `own` need.
+fn each_need(own: &Own, mut then: impl FnMut(Feature)) {
+    needs(own).for_each(&mut then);
+    for key in Key::ALL {
+        let (Key::Sysctl(name), Some(_)) = (key, own.get(key)) else {
+            continue;
+        };
+        parameter::features(name)
+            .iter()
+            .copied()
+            .for_each(&mut then);
+        // Without it root of a user namespace stays refused, as `features` says.
+        let is_served = Feature::Permission.refusal().is_empty();
+        if is_served && own.rule(key).inside == Inside::ReadWrite {
+            then(Feature::Permission);
+        }
+    }
+}
+
 /// Puts in the hooks that `own` needs. Process context, may sleep.
 pub(crate) fn arm_for(
     control: &mut ControlGuard,
     own: &Own,
 ) -> core::result::Result<(), Refusal<'static>> {
-    for feature in needs(own) {
+    let mut needed = [false; FEATURES];
+    each_need(own, |feature| mark(&mut needed, feature));
+    arm_marked(control, &needed)
+}
+
+fn mark(features: &mut [bool; FEATURES], feature: Feature) {
+    if let Some(needed) = features.get_mut(feature as usize) {
+        *needed = true;
+    }
+}
+
+fn arm_marked(
+    control: &mut ControlGuard,
+    needed: &[bool; FEATURES],
+) -> core::result::Result<(), Refusal<'static>> {
+    for (feature, _) in Feature::ALL.into_iter().zip(needed).filter(|(_, it)| **it) {
         arm_now(control, feature)?;
     }
     Ok(())
@@ -301,6 +359,7 @@ struct Demand {
     features: [bool; Feature::COUNT],
     gate: bool,
     zero_page: bool,
+    widest: Widest,
 }
 
 fn demand() -> Demand {
@@ -308,15 +367,18 @@ fn demand() -> Demand {
         features: [false; Feature::COUNT],
         gate: false,
         zero_page: false,
+        widest: Widest::new(),
     };
-    let mut add = |own: &Own| {
-        for feature in needs(own) {
-            if let Some(needed) = demand.features.get_mut(feature as usize) {
-                *needed = true;
-            }
+    if PROTECTS_HOST.load(Ordering::Relaxed) {
+        for feature in PROTECTION {
+            mark(&mut demand.features, feature);
         }
+    }
+    let mut add = |own: &Own| {
+        each_need(own, |feature| mark(&mut demand.features, feature));
         demand.gate |= own.needs_gate();
         demand.zero_page |= own.needs_zero_page();
+        demand.widest.add(own);
     };
     add(&registry::default_own());
     let read = ReadGuard::new();
@@ -330,6 +392,9 @@ fn demand() -> Demand {
 pub(crate) fn settle(control: &mut ControlGuard) {
     let demand = demand();
     set_gates(control, &demand);
+    if is_enforced() {
+        demand.widest.apply(control);
+    }
     let idle = LIVES.get(control).iter().any(|life| {
         life.is_armed()
             && life.feature != Feature::Lifecycle
@@ -389,6 +454,9 @@ fn later() {
     };
     let demand = demand();
     set_gates(&control, &demand);
+    if is_enforced() {
+        demand.widest.apply(&control);
+    }
     for life in LIVES.get_mut(&mut control).iter_mut().rev() {
         let needed = demand.features.get(life.feature as usize).copied();
         if life.feature == Feature::Lifecycle || needed.unwrap_or(false) || !life.is_armed() {
@@ -426,6 +494,13 @@ pub(crate) fn arm(control: &mut ControlGuard) -> core::result::Result<(), Refusa
     }
     if let Err(refusal) = arm_for(control, &registry::default_own()) {
         return give_up(control, kept, refusal);
+    }
+    if PROTECTS_HOST.load(Ordering::Relaxed) {
+        for feature in PROTECTION {
+            if let Err(refusal) = arm_now(control, feature) {
+                return give_up(control, kept, refusal);
+            }
+        }
     }
     // Whoever is there already was not born now: the default is not for them.
     registry::adopt(|number| {
@@ -473,6 +548,7 @@ pub(crate) fn disarm(
     }
     ENFORCED.store(false, Ordering::Release);
     close_gates();
+    Widest::new().apply(control);
     take_out(control, timeout_ms)?;
     bypass::end(control);
     keep(control, force);
@@ -554,6 +630,7 @@ pub(crate) fn unload() {
     vk_ffi_shims::cancel_later();
     bypass::end(&control);
     close_gates();
+    Widest::new().apply(&control);
     while let Err(refusal) = take_out(&mut control, 10_000) {
         // The exit of a module cannot fail, and code that is in use cannot go.
         pr_err!(

@@ -3,10 +3,17 @@
 //! Hook: `__thp_vma_allowable_orders` of mm/huge_memory.c.
 
 use crate::container::{count, Container};
-use crate::engine::is_enforced;
+use crate::engine::{self, is_enforced};
+use crate::inside;
 use crate::registry;
-use vk_ffi_shims::{briefly_of_vma, hook, Vma};
+use vk_ffi_shims::thp::File;
+use vk_ffi_shims::{briefly_of_vma, hook, Namespace, ReadGuard, Vma};
+use vk_reference_module::Key;
+use vk_sysctl::Denied;
 use vk_thp::{decide, Asker, Enabled, Orders, Switch, VmaFlags};
+
+/// What is told of a write to a file that no key is about.
+const ENABLED: Key = Key::Thp(vk_thp::Key::Enabled);
 
 /// Before `__thp_vma_allowable_orders()`: process context, an mmap or VMA lock is held; does not
 /// sleep. The original goes on with what is left, so VM_NOHUGEPAGE and prctl stay honoured.
@@ -86,4 +93,20 @@ fn allowed(
     orders
 }
 
+/// Before any file of huge pages is written from inside: the host's may be protected. Process
+/// context.
+fn protect(file: File) -> Result<(), i32> {
+    if (file == File::Enabled && has_own_enabled()) || !engine::protects_host() {
+        return Ok(());
+    }
+    inside::deny(ENABLED, Denied::HostProtected).map_or(Ok(()), Err)
+}
+
+fn has_own_enabled() -> bool {
+    let read = ReadGuard::new();
+    let found = Namespace::of_current(&read).and_then(|ns| registry::find(&read, ns));
+    is_enforced() && found.is_some_and(|it| it.effective(&read).get(ENABLED).is_some())
+}
+
 hook!(fn thp_allowable_orders(vma: Option<Vma<'_>>, vm_flags: u64, asker: u32, orders: u64) -> u64, Replace<Vma> => allowable);
+hook!(thp_write => crate::huge::protect);

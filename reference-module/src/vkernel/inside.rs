@@ -1,19 +1,20 @@
-//! A write from inside a container to a key that has a private value there.
+//! A write from inside a container.
 
 use crate::charge;
 use crate::container::{count, Container};
 use crate::engine::{self, is_enforced};
 use crate::events;
+use crate::parameter;
 use crate::registry::{self, ChangeError};
-use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::prelude::*;
 use vk_ffi_shims::vk_hook::HookId;
-use vk_ffi_shims::{clock_ns, current_pid, sleep_ms, ControlGuard, Flight, Namespace, ReadGuard};
-use vk_reference_module::{Key, Own, Setting, Target, Why, Writer};
+use vk_ffi_shims::{
+    clock_ns, current_comm, current_pid, sleep_ms, ControlGuard, Flight, Namespace, ReadGuard,
+};
+use vk_reference_module::{Comm, Key, Own, Setting, Target, Writer};
+use vk_sysctl::{judge_write, Denied, Event, HostWrites, Inside, Key as Sysctl, Rule};
 
-const EPERM: i32 = 1;
 const ENOMEM: i32 = 12;
-const ERANGE: i32 = 34;
 const EAGAIN: i32 = 11;
 
 /// Why a write did not change the private value.
@@ -22,30 +23,6 @@ pub(crate) enum Denial {
     NotOurs,
     /// It is refused.
     Errno(i32),
-}
-
-/// One line in the log per second, whoever writes.
-static LOGGED_NS: AtomicU64 = AtomicU64::new(0);
-
-fn log_denial(id: u64, key: Key) {
-    const BURST_NS: u64 = 1_000_000_000;
-    let now = clock_ns();
-    let last = LOGGED_NS.load(Ordering::Relaxed);
-    if now.wrapping_sub(last) < BURST_NS && last != 0 {
-        return;
-    }
-    if LOGGED_NS
-        .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
-        .is_ok()
-    {
-        pr_info!(
-            "{}\n",
-            core::format_args!(
-                "ns:{id} pid {}: a write to {key} was refused: it is read-only inside",
-                current_pid()
-            )
-        );
-    }
 }
 
 /// Gives the running task's own namespace a value of its own.
@@ -69,14 +46,16 @@ pub(crate) fn write(hook: HookId, key: Key, setting: Setting) -> core::result::R
         let Some(container) = found else {
             return Err(Denial::NotOurs);
         };
+        if container.effective(&read).get(key).is_none() {
+            return Err(Denial::NotOurs);
+        }
+        if let Err(denied) = permit(&read, container, key, setting) {
+            return Err(Denial::Errno(told(container, key, denied)));
+        }
         let before = registry::own(container);
-        (
-            container.id,
-            before,
-            permit(&read, container, key, setting)?,
-        )
+        (container.id, before, changed(&before, key, setting))
     };
-    registry::change(&mut control, id, own).map_err(|error| match error {
+    registry::change(&mut control, id, &own).map_err(|error| match error {
         ChangeError::Gone => Denial::NotOurs,
         ChangeError::NoMemory => Denial::Errno(-ENOMEM),
     })?;
@@ -87,6 +66,9 @@ pub(crate) fn write(hook: HookId, key: Key, setting: Setting) -> core::result::R
     engine::settle(&mut control);
     let target = Target::Namespace(id.number);
     events::tell_changes(target, &before, &own, Writer::Inside(current_pid()));
+    if let Key::Sysctl(key) = key {
+        note(key, Event::Written);
+    }
     pr_info!(
         "{}\n",
         core::format_args!(
@@ -98,36 +80,83 @@ pub(crate) fn write(hook: HookId, key: Key, setting: Setting) -> core::result::R
     Ok(())
 }
 
-/// What the container would have of its own after the write, if the host allows it.
+/// Decides about a write to a key that has a private value.
 fn permit(
     read: &ReadGuard,
     container: &Container,
     key: Key,
     setting: Setting,
-) -> core::result::Result<Own, Denial> {
-    let effective = container.effective(read);
-    if effective.get(key).is_none() {
-        return Err(Denial::NotOurs);
+) -> core::result::Result<(), Denied> {
+    let inside = match container.effective(read).is_writable(key) {
+        true => Inside::ReadWrite,
+        false => Inside::ReadOnly,
+    };
+    let (Key::Sysctl(name), Setting::Sysctl(value)) = (key, setting) else {
+        return match inside {
+            Inside::ReadWrite => Ok(()),
+            Inside::ReadOnly => Err(Denied::ReadOnly),
+        };
+    };
+    let rule = Rule {
+        inside,
+        ..registry::own(container).rule(key)
+    };
+    let host = parameter::host(name).unwrap_or(value);
+    judge_write(Some(&rule), name, value, host, HostWrites::Unchanged)?;
+    // The bounds of what is around it.
+    match registry::forbidding(read, container, key, value) {
+        Some(rule) => rule.bound(value),
+        None => Ok(()),
     }
-    if !effective.is_writable(key) {
-        count(&container.counters.writes_denied);
-        log_denial(container.id.number, key);
-        events::tell_denied(container.id.number, key, Why::ReadOnly);
-        return Err(Denial::Errno(-EPERM));
-    }
-    if registry::forbidding(read, container, key, setting).is_some() {
-        count(&container.counters.writes_denied);
-        events::tell_denied(container.id.number, key, Why::OutOfBounds);
-        return Err(Denial::Errno(-ERANGE));
-    }
-    let mut own = registry::own(container);
-    let is_inherited = own.get(key).is_none();
+}
+
+/// What the container has of its own after the write.
+fn changed(before: &Own, key: Key, setting: Setting) -> Own {
+    let mut own = *before;
     own.set(key, setting);
-    if is_inherited {
+    if before.get(key).is_none() {
         // What was inherited as writable stays so.
-        if let Some(rule) = own.rule_mut(key) {
-            rule.is_writable = true;
-        }
+        let inside = Inside::ReadWrite;
+        let rule = own.rule(key);
+        own.set_rule(key, Rule { inside, ..rule });
     }
-    Ok(own)
+    own
+}
+
+/// Refuses a write of the running task, and tells of it. `None` if it is the host's.
+pub(crate) fn deny(key: Key, denied: Denied) -> Option<i32> {
+    let read = ReadGuard::new();
+    let ns = Namespace::of_current(&read)?;
+    let container = registry::find(&read, ns)?;
+    Some(told(container, key, denied))
+}
+
+/// Counts what happened to a parameter of the running task's container.
+pub(crate) fn note(key: Sysctl, event: Event) {
+    let read = ReadGuard::new();
+    let found = Namespace::of_current(&read).and_then(|ns| registry::find(&read, ns));
+    if let Some(container) = found {
+        container.counters.audit.count(key, event);
+    }
+}
+
+/// Counts a refusal, tells of it, with one line of the log per burst; returns its errno.
+fn told(container: &Container, key: Key, denied: Denied) -> i32 {
+    count(&container.counters.writes_denied);
+    if let Key::Sysctl(key) = key {
+        container.counters.audit.count(key, Event::Denied);
+    }
+    events::tell_denied(container.id.number, key, denied.into());
+    if let Some(left_out) = container.counters.denials.admit(clock_ns()) {
+        pr_info!(
+            "{}\n",
+            core::format_args!(
+                "ns:{} pid {} ({}): a write to {key} was refused: {denied}; {left_out} more before",
+                container.id.number,
+                current_pid(),
+                Comm(current_comm()),
+            )
+        );
+    }
+    denied.to_errno()
 }

@@ -1,17 +1,64 @@
-//! Kernel parameters: what a container reads below `/proc/sys`, and what a write does.
+//! Kernel parameters: what a container reads below `/proc/sys`, what a write does, what is beyond a
+//! limit.
 //!
-//! Hooks: `overcommit_{policy,ratio,kbytes}_handler` of mm/util.c.
+//! Hooks: `overcommit_{policy,ratio,kbytes}_handler` of mm/util.c; the handlers of kernel/sysctl.c
+//! that many parameters share, which look at the table's `data`; `sysctl_perm` of fs/proc. The
+//! kernel's own checks of a file's mode, of a handler's capability, of BPF and security modules come
+//! before. What limits have their effect by is in c/parameter.c of vk-ffi-shims.
 
-use crate::engine::is_enforced;
+use crate::engine::{self, is_enforced};
 use crate::inside::{self, Denial};
 use crate::registry;
+use kernel::prelude::*;
 use vk_ffi_shims::vk_hook::HookId;
-use vk_ffi_shims::{hook, Buffer, Hook, Namespace, ReadGuard};
-use vk_reference_module::{Key, Setting};
-use vk_sysctl::{read_text, Key as Sysctl, Value};
+use vk_ffi_shims::{
+    hook, Buffer, ControlGuard, Feature, Hook, Namespace, Parameter, ParameterFile, ReadGuard,
+};
+use vk_reference_module::{Key, Own, Setting, Source};
+use vk_sysctl::{read_text, Denied, Event, Key as Sysctl, Value};
 
 /// What a handler came to: the bytes used or an errno, and the file position.
 type Answer = (Result<usize, i32>, u64);
+
+/// The key, the kernel's variable and the features of each parameter that is served.
+#[rustfmt::skip]
+const SERVED: [(Sysctl, Parameter, [Feature; 2]); Parameter::ALL.len()] = [
+    (Sysctl::OvercommitMemory, Parameter::OvercommitMemory, [Feature::Sysctl, Feature::Overcommit]),
+    (Sysctl::OvercommitRatio, Parameter::OvercommitRatio, [Feature::Sysctl, Feature::Overcommit]),
+    (Sysctl::OvercommitKbytes, Parameter::OvercommitKbytes, [Feature::Sysctl, Feature::Overcommit]),
+    (Sysctl::MaxMapCount, Parameter::MaxMapCount, [Feature::Parameters, Feature::Maps]),
+    (Sysctl::MmapMinAddr, Parameter::MmapMinAddr, [Feature::Parameters, Feature::MinAddr]),
+    (Sysctl::NrOpen, Parameter::NrOpen, [Feature::Parameters, Feature::Descriptors]),
+    (Sysctl::PipeMaxSize, Parameter::PipeMaxSize, [Feature::Parameters, Feature::Pipes]),
+    (Sysctl::PipeUserPagesHard, Parameter::PipeUserPagesHard, [Feature::Parameters, Feature::Pipes]),
+    (Sysctl::PipeUserPagesSoft, Parameter::PipeUserPagesSoft, [Feature::Parameters, Feature::Pipes]),
+    (Sysctl::MountMax, Parameter::MountMax, [Feature::Parameters, Feature::Mounts]),
+    (Sysctl::ThreadsMax, Parameter::ThreadsMax, [Feature::Parameters, Feature::Threads]),
+    (Sysctl::DmesgRestrict, Parameter::DmesgRestrict, [Feature::Parameters, Feature::Log]),
+];
+
+/// Returns the hooks that the key needs: those of its file, and those of its effect.
+pub(crate) fn features(key: Sysctl) -> &'static [Feature] {
+    let row = SERVED.iter().find(|(its, ..)| *its == key);
+    row.map_or(&[], |(.., features)| features)
+}
+
+fn key_of(parameter: Parameter) -> Option<Sysctl> {
+    let row = SERVED.iter().find(|(_, its, _)| *its == parameter);
+    row.map(|&(key, ..)| key)
+}
+
+/// Returns the host's own value. Any context.
+pub(crate) fn host(key: Sysctl) -> Option<Value> {
+    let row = SERVED.iter().find(|(its, ..)| *its == key);
+    let bits = row.and_then(|(_, parameter, _)| parameter.host_bits())?;
+    Some(key.ctype().value_from_bits(bits))
+}
+
+/// What is enforced of `value` while the host has its own.
+pub(crate) fn enforced(key: Sysctl, value: Value) -> Value {
+    host(key).map_or(value, |host| key.enforced(value, host))
+}
 
 /// The private value of the running task's container.
 fn value_of_current(key: Sysctl) -> Option<Value> {
@@ -20,20 +67,26 @@ fn value_of_current(key: Sysctl) -> Option<Value> {
     }
     let read = ReadGuard::new();
     let ns = Namespace::of_current(&read)?;
-    registry::find(&read, ns)?.effective(&read).sysctl(key)
+    let value = registry::find(&read, ns)?.effective(&read).sysctl(key)?;
+    Some(enforced(key, value))
 }
 
 /// A read or write of the file of `key`. Process context, may sleep.
 fn access(hook: HookId, key: Sysctl, text: &mut Buffer<'_>) -> Option<Answer> {
-    let value = value_of_current(key)?;
     let pos = text.pos();
+    let Some(value) = value_of_current(key) else {
+        return shared(key, text).map(|errno| (Err(errno), pos));
+    };
     if !text.is_write() {
         let read = read_text(value, pos, text.bytes());
         return Some((Ok(read.written), read.pos));
     }
     let parsed = match key.parse_write(text.bytes(), pos) {
         Ok(parsed) => parsed,
-        Err(error) => return Some((Err(error.to_errno()), pos)),
+        Err(error) => {
+            inside::note(key, Event::Invalid);
+            return Some((Err(error.to_errno()), pos));
+        }
     };
     if let Some(value) = parsed.value {
         match inside::write(hook, Key::Sysctl(key), Setting::Sysctl(value)) {
@@ -43,6 +96,18 @@ fn access(hook: HookId, key: Sysctl, text: &mut Buffer<'_>) -> Option<Answer> {
         }
     }
     Some((Ok(parsed.consumed), parsed.pos))
+}
+
+/// The same without a private value: the errno of a write that may not reach the host's.
+fn shared(key: Sysctl, text: &Buffer<'_>) -> Option<i32> {
+    if !text.is_write() {
+        return None;
+    }
+    if engine::protects_host() {
+        return inside::deny(Key::Sysctl(key), Denied::HostProtected);
+    }
+    inside::note(key, Event::PassedToHost);
+    None
 }
 
 fn policy(text: &mut Buffer<'_>) -> Option<Answer> {
@@ -69,6 +134,121 @@ fn kbytes(text: &mut Buffer<'_>) -> Option<Answer> {
     )
 }
 
+fn any(hook: HookId, parameter: Parameter, text: &mut Buffer<'_>) -> Option<Answer> {
+    access(hook, key_of(parameter)?, text)
+}
+
+/// Before `sysctl_perm()`, for which only the host's root is root: whether root of the container may
+/// write what the host lets it write. Atomic in a path walk.
+fn permits(file: ParameterFile) -> bool {
+    if !is_enforced() || !file.is_write {
+        return false;
+    }
+    let Some(key) = key_of(file.parameter) else {
+        return false;
+    };
+    let read = ReadGuard::new();
+    let Some(ns) = Namespace::of_current(&read).filter(|ns| ns.is_admin()) else {
+        return false;
+    };
+    registry::find(&read, ns)
+        .is_some_and(|container| container.effective(&read).is_writable(Key::Sysctl(key)))
+}
+
+/// What is enforced on the tasks of `ns`. Any context.
+fn value(parameter: Parameter, ns: Namespace<'_>) -> Option<u64> {
+    let key = key_of(parameter).filter(|_| is_enforced())?;
+    let read = ReadGuard::new();
+    let value = registry::find(&read, ns)?.effective(&read).sysctl(key)?;
+    u64::try_from(enforced(key, value).number()).ok()
+}
+
+/// Whether the value of `ns` forbids what would come to `asked`. Any context.
+fn forbids(parameter: Parameter, ns: Namespace<'_>, asked: u64) -> Option<bool> {
+    let key = key_of(parameter).filter(|_| is_enforced())?;
+    let read = ReadGuard::new();
+    let container = registry::find(&read, ns)?;
+    let value = container.effective(&read).sysctl(key)?;
+    let forbids = match key {
+        Sysctl::ThreadsMax => is_full(&read, ns),
+        _ => key.forbids(enforced(key, value), asked),
+    };
+    if forbids {
+        container.counters.audit.count(key, Event::Enforced);
+    }
+    Some(forbids)
+}
+
+/// Whether one more thread in `ns` is more than it, or a namespace around it, may have.
+fn is_full(read: &ReadGuard, ns: Namespace<'_>) -> bool {
+    let key = Sysctl::ThreadsMax;
+    let mut at = Some(ns);
+    while let Some(inner) = at {
+        let Some(container) = registry::find(read, inner) else {
+            return false;
+        };
+        let effective = container.effective(read);
+        let (Some(value), Source::Namespace(owner)) =
+            (effective.sysctl(key), effective.source(Key::Sysctl(key)))
+        else {
+            return false;
+        };
+        let Some(owner) = inner.ancestor(owner.address) else {
+            return false;
+        };
+        if key.forbids(value, u64::from(owner.tasks()).saturating_add(1)) {
+            return true;
+        }
+        at = owner.parent();
+    }
+    false
+}
+
+/// The least value that no container has more of, for each key that is laxer than the host's
+/// somewhere.
+pub(crate) struct Widest([Option<u64>; SERVED.len()]);
+
+impl Widest {
+    pub(crate) const fn new() -> Self {
+        Self([None; SERVED.len()])
+    }
+
+    /// Takes the values of one container into account.
+    pub(crate) fn add(&mut self, own: &Own) {
+        for (widest, (key, ..)) in self.0.iter_mut().zip(SERVED) {
+            let value = own.sysctl().get(key).filter(|_| is_widened(key));
+            let number = value.and_then(|value| u64::try_from(value.number()).ok());
+            *widest = number.max(*widest);
+        }
+    }
+
+    /// Widens what containers need, and narrows the rest.
+    pub(crate) fn apply(&self, control: &ControlGuard) {
+        for (widest, (key, parameter, _)) in self.0.iter().zip(SERVED) {
+            let greatest = widest.and_then(|it| u32::try_from(it).ok());
+            if let Err(errno) = parameter.widen(control, greatest) {
+                pr_warn!("{} was not widened: errno {}\n", key.name(), errno);
+            }
+        }
+    }
+}
+
+/// Whether the kernel reads the key where nothing can be caught, and a container may have more.
+fn is_widened(key: Sysctl) -> bool {
+    matches!(
+        key,
+        Sysctl::MaxMapCount | Sysctl::NrOpen | Sysctl::PipeMaxSize
+    )
+}
+
 hook!(proc overcommit_policy_handler => crate::parameter::policy);
 hook!(proc overcommit_ratio_handler => crate::parameter::ratio);
 hook!(proc overcommit_kbytes_handler => crate::parameter::kbytes);
+hook!(parameter proc_dointvec_minmax => crate::parameter::any);
+hook!(parameter proc_douintvec_minmax => crate::parameter::any);
+hook!(parameter proc_doulongvec_minmax => crate::parameter::any);
+hook!(parameter proc_dopipe_max_size => crate::parameter::any);
+hook!(parameter sysctl_max_threads => crate::parameter::any);
+hook!(sysctl_perm => crate::parameter::permits);
+hook!(limit => crate::parameter::forbids);
+hook!(value => crate::parameter::value);

@@ -35,7 +35,8 @@ use vk_ffi_shims::{
     Boxed, ControlGuard, Namespace, Pin, Published, RcuBox, RcuHead, ReadGuard, Reading,
     RegistryCell, RegistryGuard, Retirees,
 };
-use vk_reference_module::{Comm, Event, Key, Own, Places, Rule, Setting};
+use vk_reference_module::{Comm, Event, Key, Own, Places};
+use vk_sysctl::{Rule, Value};
 
 /// MAX_PID_NS_LEVEL of include/linux/pid_namespace.h.
 const LEVELS: usize = 32;
@@ -108,7 +109,7 @@ fn make(ns: Namespace<'_>, flags: Flags) -> core::result::Result<Boxed<Container
         pin: RegistryCell::new(None),
         effective: Published::new(KBox::new(Snapshot::host(), flags)?),
         places: RegistryCell::new(Places::new()),
-        counters: Counters::default(),
+        counters: Counters::new(),
     };
     RcuBox::new(Node::new(id.address, container), flags).map(Boxed)
 }
@@ -329,17 +330,17 @@ fn compute(read: &ReadGuard, write: &RegistryGuard, container: &Container) -> Sn
     Snapshot::new(effective, container.tree)
 }
 
-/// Returns the first rule of `container` or its ancestors that does not admit `setting`.
+/// Returns the first rule of `container` or its ancestors that does not admit `value`.
 pub(crate) fn forbidding(
     read: &ReadGuard,
     container: &Container,
     key: Key,
-    setting: Setting,
+    value: Value,
 ) -> Option<Rule> {
     let mut at = container;
     for _ in 0..LEVELS {
         let rule = own(at).rule(key);
-        if !rule.admits(setting) {
+        if rule.bound(value).is_err() {
             return Some(rule);
         }
         at = at.parent.and_then(|parent| TABLE.find(read, parent))?;
@@ -372,7 +373,7 @@ impl From<AllocError> for ChangeError {
 pub(crate) fn change(
     _control: &mut ControlGuard,
     id: Id,
-    own: Own,
+    own: &Own,
 ) -> core::result::Result<(), ChangeError> {
     let mut room = 8;
     loop {
@@ -397,7 +398,7 @@ pub(crate) fn change(
             drop(read);
             continue;
         }
-        *container.own.get_mut(&mut write) = own;
+        *container.own.get_mut(&mut write) = *own;
         pin(&mut write, container, own.is_set());
         let mut next = Some(container);
         while let (Some(heir), Some(mut snapshot)) = (next, fresh.pop()) {

@@ -5,6 +5,7 @@ use crate::engine::is_enforced;
 use crate::facts::{kept_of, live, own_of};
 use crate::memory::{self, Owner};
 use crate::output::Output;
+use crate::parameter;
 use crate::registry;
 use core::fmt::Write;
 use vk_ffi_shims::{with_memcg, ControlGuard, Feature, Init, ReadGuard};
@@ -75,16 +76,9 @@ pub(crate) fn list<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
 }
 
 fn host_value(key: Key) -> Option<Setting> {
-    use vk_sysctl::{Key as Sysctl, Value};
-    let host = vk_ffi_shims::overcommit::host();
     match key {
         Key::Thp(key) => host_thp_value(key).map(Setting::Thp),
-        Key::Sysctl(Sysctl::OvercommitMemory) => Some(Setting::Sysctl(Value::Int(host.mode))),
-        Key::Sysctl(Sysctl::OvercommitRatio) => Some(Setting::Sysctl(Value::Int(host.ratio))),
-        Key::Sysctl(Sysctl::OvercommitKbytes) => {
-            Some(Setting::Sysctl(Value::UnsignedLong(host.kbytes)))
-        }
-        Key::Sysctl(_) => None,
+        Key::Sysctl(key) => parameter::host(key).map(Setting::Sysctl),
     }
 }
 
@@ -101,21 +95,33 @@ fn host_thp_value(key: vk_thp::Key) -> Option<vk_thp::Value> {
     }
 }
 
-/// Whether the symbols behind a key's host value are there.
+/// What is enforced of a private value: not more than the host has where no container may.
+fn enforced(key: Key, setting: Setting) -> Setting {
+    match (key, setting) {
+        (Key::Sysctl(key), Setting::Sysctl(value)) => {
+            Setting::Sysctl(parameter::enforced(key, value))
+        }
+        _ => setting,
+    }
+}
+
+/// Whether all hooks that a key needs can be there.
 fn is_served(key: Key) -> bool {
-    let feature = match key {
-        Key::Thp(vk_thp::Key::Defrag) => Feature::ThpDefrag,
-        Key::Thp(vk_thp::Key::ShmemEnabled) => Feature::ThpShmem,
-        Key::Thp(vk_thp::Key::UseZeroPage) => Feature::ThpZeroPage,
-        Key::Thp(_) => Feature::Thp,
-        Key::Sysctl(_) => Feature::Overcommit,
+    let features: &[Feature] = match key {
+        Key::Thp(vk_thp::Key::Defrag) => &[Feature::ThpDefrag],
+        Key::Thp(vk_thp::Key::ShmemEnabled) => &[Feature::ThpShmem],
+        Key::Thp(vk_thp::Key::UseZeroPage) => &[Feature::ThpZeroPage],
+        Key::Thp(_) => &[Feature::Thp],
+        Key::Sysctl(key) => parameter::features(key),
     };
-    feature.refusal().is_empty()
+    features.iter().all(|feature| feature.refusal().is_empty())
 }
 
 fn show_key(out: &mut Output, key: Key, value: Option<Setting>, source: Origin, own: &Own) {
     let rule = own.rule(key);
-    let value = value.or_else(|| is_served(key).then(|| host_value(key)).flatten());
+    let value = value
+        .map(|value| enforced(key, value))
+        .or_else(|| is_served(key).then(|| host_value(key)).flatten());
     write!(out, "{key}={} source=", Shown(value)).ok();
     match source {
         Origin::Own => out.write_str("own").ok(),

@@ -11,6 +11,7 @@ use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU64, Ordering};
 use vk_ffi_shims::{each_namespace, ControlGuard, ReadGuard};
 use vk_reference_module::{Errno, Refusal, Request, Target};
+use vk_sysctl::{Event as Audited, Key as Sysctl};
 
 pub(crate) fn stat<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
     const PAGE: u64 = 4096;
@@ -56,7 +57,7 @@ pub(crate) fn stat<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
         if wanted.is_none() && held.is_none() && snapshot.is_empty() {
             continue;
         }
-        writeln!(
+        write!(
             out,
             "ns:{} held={} maxheld={} limit={} failcnt={} recounts={} thp_granted={} thp_denied={} {} writes_denied={}",
             facts.number,
@@ -71,6 +72,10 @@ pub(crate) fn stat<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
             snapshot.writes_denied,
         )
         .ok();
+        for (key, event, count) in audited(&snapshot.audit) {
+            write!(out, " {key}.{}={count}", event.name()).ok();
+        }
+        out.write_char('\n').ok();
     }
     if wanted.is_none() {
         writeln!(out, "total {}", Votes::of(&vote::TOTAL)).ok();
@@ -90,6 +95,22 @@ struct Stat {
     thp_denied: u64,
     votes: Votes,
     writes_denied: u64,
+    audit: [[u64; Audited::COUNT]; Sysctl::COUNT],
+}
+
+/// What happened to parameters, as far as anything did.
+fn audited(
+    audit: &[[u64; Audited::COUNT]; Sysctl::COUNT],
+) -> impl Iterator<Item = (Sysctl, Audited, u64)> + '_ {
+    Sysctl::ALL
+        .into_iter()
+        .zip(audit)
+        .flat_map(|(key, counts)| {
+            let counted = Audited::ALL.into_iter().zip(counts.iter().copied());
+            counted
+                .filter(|(_, count)| *count != 0)
+                .map(move |(event, count)| (key, event, count))
+        })
 }
 
 /// How votes in khugepaged went.
@@ -140,10 +161,15 @@ impl Stat {
             thp_denied: load(&container.counters.thp_denied),
             votes: Votes::of(&container.counters),
             writes_denied: load(&container.counters.writes_denied),
+            audit: Sysctl::ALL
+                .map(|key| Audited::ALL.map(|event| container.counters.audit.get(key, event))),
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.failcnt == 0 && self.thp_granted == 0 && self.thp_denied == 0
+        self.failcnt == 0
+            && self.thp_granted == 0
+            && self.thp_denied == 0
+            && audited(&self.audit).next().is_none()
     }
 }

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of limits share: limit.c answers for the container of the running task. */
+#ifndef VK_LIMIT_H
+#define VK_LIMIT_H
+
+#include "vk_series.h"
+
+/* Whether the value of current, or the host's while that is wide, forbids what would come to @asked. */
+bool vk_forbids_current(unsigned int parameter, unsigned long long asked);
+/* That value; false if there is none and the kernel's own test is enough. */
+bool vk_value_current(unsigned int parameter, unsigned long long *value);
+/* The host's own value of a variable that is wide; false if it is not. */
+bool vk_parameter_wide(unsigned int parameter, unsigned int *host);
+
+/* Called by vk_limit_bind(). */
+void vk_pipe_bind(void);
+void vk_mount_bind(void);
+
+/* The host's own read or write of fs.mount-max, by the handler @original. */
+int vk_shadow_mount_max(int (*original)(const struct ctl_table *, int, void *, size_t *, loff_t *),
+			const struct ctl_table *table, int write, void *buffer, size_t *lenp,
+			loff_t *ppos);
+
+#endif

@@ -1,0 +1,139 @@
+//! Kernel parameters: the host's variables.
+
+use crate::{bindings, ControlGuard};
+use core::ffi::{c_int, c_void};
+
+/// A kernel parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Parameter {
+    /// `vm.overcommit_memory`.
+    OvercommitMemory = bindings::VK_PARAMETER_OVERCOMMIT_MEMORY,
+    /// `vm.overcommit_ratio`.
+    OvercommitRatio = bindings::VK_PARAMETER_OVERCOMMIT_RATIO,
+    /// `vm.overcommit_kbytes`.
+    OvercommitKbytes = bindings::VK_PARAMETER_OVERCOMMIT_KBYTES,
+    /// `vm.max_map_count`.
+    MaxMapCount = bindings::VK_PARAMETER_MAX_MAP_COUNT,
+    /// `vm.mmap_min_addr`.
+    MmapMinAddr = bindings::VK_PARAMETER_MMAP_MIN_ADDR,
+    /// `fs.nr_open`.
+    NrOpen = bindings::VK_PARAMETER_NR_OPEN,
+    /// `fs.pipe-max-size`.
+    PipeMaxSize = bindings::VK_PARAMETER_PIPE_MAX_SIZE,
+    /// `fs.pipe-user-pages-hard`.
+    PipeUserPagesHard = bindings::VK_PARAMETER_PIPE_USER_PAGES_HARD,
+    /// `fs.pipe-user-pages-soft`.
+    PipeUserPagesSoft = bindings::VK_PARAMETER_PIPE_USER_PAGES_SOFT,
+    /// `fs.mount-max`.
+    MountMax = bindings::VK_PARAMETER_MOUNT_MAX,
+    /// `kernel.threads-max`.
+    ThreadsMax = bindings::VK_PARAMETER_THREADS_MAX,
+    /// `kernel.dmesg_restrict`.
+    DmesgRestrict = bindings::VK_PARAMETER_DMESG_RESTRICT,
+}
+
+/// The file of one, and what somebody wants of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParameterFile {
+    /// Which one.
+    pub parameter: Parameter,
+    /// It is to be written.
+    pub is_write: bool,
+}
+
+impl Parameter {
+    /// All of them.
+    pub const ALL: [Self; bindings::VK_PARAMETERS as usize] = [
+        Self::OvercommitMemory,
+        Self::OvercommitRatio,
+        Self::OvercommitKbytes,
+        Self::MaxMapCount,
+        Self::MmapMinAddr,
+        Self::NrOpen,
+        Self::PipeMaxSize,
+        Self::PipeUserPagesHard,
+        Self::PipeUserPagesSoft,
+        Self::MountMax,
+        Self::ThreadsMax,
+        Self::DmesgRestrict,
+    ];
+
+    #[doc(hidden)]
+    pub fn from_raw(raw: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|&it| it as u32 == raw)
+    }
+
+    /// Finds the one that a table is about.
+    ///
+    /// # Safety
+    ///
+    /// `table` is a `struct ctl_table`.
+    #[doc(hidden)]
+    pub unsafe fn of_table(table: *const c_void) -> Option<Self> {
+        // SAFETY: By the contract of this function.
+        Self::from_raw(unsafe { bindings::vk_parameter_of(table) })
+    }
+
+    /// Returns the host's own value, as a pattern of bits; `None` if the kernel's variable was not
+    /// found.
+    ///
+    /// Any context.
+    pub fn host_bits(self) -> Option<u64> {
+        let mut bits = 0;
+        // SAFETY: One of the enumeration.
+        unsafe { bindings::vk_parameter_host(self as u32, &mut bits) }.then_some(bits)
+    }
+}
+
+impl Parameter {
+    /// Lets containers have up to `greatest`, and holds the host to its own value; `None` undoes it.
+    ///
+    /// Process context, under the control mutex. Before its hooks go it must be undone.
+    ///
+    /// # Errors
+    ///
+    /// A negative errno: its hooks are not in, or there are none that could hold the host.
+    pub fn widen(self, _control: &ControlGuard, greatest: Option<u32>) -> Result<(), i32> {
+        let result = match greatest {
+            // SAFETY: One of the enumeration, process context, the mutex is held.
+            Some(greatest) => unsafe { bindings::vk_parameter_widen(self as u32, greatest) },
+            None => {
+                // SAFETY: As above.
+                unsafe { bindings::vk_parameter_narrow(self as u32) };
+                0
+            }
+        };
+        match result {
+            0 => Ok(()),
+            errno => Err(errno),
+        }
+    }
+
+    /// Leads the host's own reads and writes past what is wide, once the handlers are armed.
+    ///
+    /// Process context.
+    pub fn shadow_host(_control: &ControlGuard) {
+        // SAFETY: Process context (documented).
+        unsafe { bindings::vk_parameters_shadow_host() };
+    }
+}
+
+impl ParameterFile {
+    /// Makes one of what permission is asked for.
+    ///
+    /// # Safety
+    ///
+    /// `table` is a `struct ctl_table`.
+    #[doc(hidden)]
+    pub unsafe fn from_raw(table: *const c_void, op: c_int) -> Option<Self> {
+        // SAFETY: By the contract of this function.
+        let parameter = unsafe { Parameter::of_table(table) }?;
+        // SAFETY: Any number.
+        let is_write = unsafe { bindings::vk_may_write(op as u32) };
+        Some(Self {
+            parameter,
+            is_write,
+        })
+    }
+}
