@@ -85,6 +85,7 @@ pub(crate) enum Verb {
         "Examples:\n  vkctl set pid:4711 vm.overcommit_memory=1\n  \
          vkctl set oci:postgres vm.overcommit_memory=2 vm.overcommit_ratio=80\n  \
          vkctl set default thp_enabled=madvise\n  \
+         vkctl set oci:web --profile sysctl.json\n  \
          vkctl set 3f9a1c -f policy.conf     lines of KEY=VALUE, `#` starts a comment, `-` is stdin\n\n\
          {TARGETS}\n\n{KEYS}"
     ))]
@@ -152,6 +153,12 @@ pub(crate) enum Verb {
         after_help = "Examples:\n  vkctl watch\n  vkctl watch --json | jq -c 'select(.event == \"refused\")'"
     )]
     Watch,
+    /// Write a kernel parameter inside a namespace, as stdin says: for vkctl itself
+    #[command(
+        hide = true,
+        after_help = "Examples:\n  echo '{\"pid\": 4711, \"kind\": \"ipc\", \"path\": \"/proc/sys/kernel/msgmax\", \"value\": \"8192\"}' | vkctl inside"
+    )]
+    Inside,
     /// Print a completion script
     #[command(after_help = "Examples:\n  vkctl completions bash >/etc/bash_completion.d/vkctl")]
     Completions {
@@ -169,11 +176,15 @@ pub(crate) struct Set {
     /// Whose policy
     pub(crate) target: String,
     /// Values to set
-    #[arg(value_name = "KEY=VALUE", required_unless_present = "file")]
+    #[arg(value_name = "KEY=VALUE", required_unless_present_any = ["file", "profile"])]
     pub(crate) settings: Vec<String>,
     /// Read further KEY=VALUE lines from a file
     #[arg(short, long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+    /// Apply a profile of kernel parameters: a JSON object with fs, kernel, net, vm. What the kernel keeps per
+    /// namespace is set inside the container's; "unsupported": "skip" applies the rest of a profile
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["settings", "file"])]
+    pub(crate) profile: Option<PathBuf>,
 }
 
 impl Verb {
@@ -191,6 +202,7 @@ impl Verb {
             Verb::Hooks => "hooks",
             Verb::Doctor => "doctor",
             Verb::Watch => "watch",
+            Verb::Inside => "inside",
             Verb::Completions { .. } => "completions",
             Verb::Man => "man",
         }

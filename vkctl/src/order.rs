@@ -47,6 +47,25 @@ impl Order {
         }
     }
 
+    /// Makes the request that sets `settings` of the target `word`.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub(crate) fn of_settings<'a>(
+        word: &str,
+        mut settings: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Failure> {
+        let verb = Verb::Set(Set {
+            target: word.to_owned(),
+            settings: Vec::new(),
+            file: None,
+            profile: None,
+        });
+        let order = Self::bare(&verb).target(word)?;
+        settings.try_fold(order, |order, (key, value)| order.line(key, value, key))
+    }
+
     /// Adds to `failure` where the user wrote what it is about, and what to do.
     pub(crate) fn explain(&self, failure: Failure) -> Failure {
         let at = failure.line.and_then(|line| line.checked_sub(1));

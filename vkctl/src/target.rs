@@ -144,6 +144,25 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Returns the first process of the target's pid namespace.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve); `default` has none.
+    pub(crate) fn first_process(&self, system: &System) -> Result<u32, Failure> {
+        let name = self.resolve(system)?;
+        let is_its = |pid: &u32| {
+            let is_first = system.status(*pid).is_ok_and(|status| status.is_first());
+            is_first && namespace_of(system, *pid, None).is_ok_and(|its| its == name)
+        };
+        system.pids().into_iter().find(is_its).ok_or_else(|| {
+            let why = "parameters that the kernel keeps per namespace need a running container";
+            Failure::refused("ESRCH", why)
+        })
+    }
+}
+
 /// Returns the namespace of `pid`, which is the process that started at `started` before and after the look.
 fn namespace_of(system: &System, pid: u32, started: Option<u64>) -> Result<String, TargetError> {
     let before = system
