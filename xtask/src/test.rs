@@ -47,6 +47,7 @@ const AREAS: &[(&str, Place)] = &[
     ("knobs", Place::Module),
     ("overcommit", Place::Module),
     ("sysctl", Place::Module),
+    ("limits", Place::Module),
     ("view", Place::Module),
     ("userland", Place::Module),
     ("control", Place::Module),

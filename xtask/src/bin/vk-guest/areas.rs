@@ -11,6 +11,7 @@ mod inline;
 mod knobs;
 mod lab;
 mod lifecycle;
+mod limits;
 pub(crate) mod overcommit;
 pub(crate) mod registry;
 mod stranger;
@@ -30,6 +31,7 @@ pub(crate) const ALL: &[&Area] = &[
     &knobs::AREA,
     &overcommit::AREA,
     &sysctl::AREA,
+    &limits::AREA,
     &view::AREA,
     &control::AREA,
     &userland::AREA,

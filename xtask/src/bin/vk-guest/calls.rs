@@ -10,6 +10,8 @@ use std::ptr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::scout::MapOp;
+
 /// What a name space is about: the flag of clone(2), unshare(2) and setns(2).
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) enum Space {
@@ -17,6 +19,8 @@ pub(crate) enum Space {
     Pid,
     /// Users and their capabilities.
     User,
+    /// Mounts.
+    Mount,
 }
 
 impl Space {
@@ -24,6 +28,7 @@ impl Space {
         match self {
             Self::Pid => libc::CLONE_NEWPID,
             Self::User => libc::CLONE_NEWUSER,
+            Self::Mount => libc::CLONE_NEWNS,
         }
     }
 }
@@ -187,6 +192,141 @@ pub(crate) fn write_past_the_end(file: BorrowedFd<'_>, bytes: &[u8]) -> io::Resu
             -1 => Err(error),
             written => Ok(written as usize),
         }
+    }
+}
+
+/// Maps a page at `address`, where nothing is, and unmaps it.
+///
+/// # Errors
+///
+/// The kernel's.
+#[expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "two system calls in a row, one proof for both"
+)]
+pub(crate) fn maps_page_at(address: usize) -> io::Result<()> {
+    const PAGE_BYTES: usize = 4096;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
+    // SAFETY: With MAP_FIXED_NOREPLACE nothing that exists is touched; what is unmapped is the new
+    // page.
+    unsafe {
+        let page = libc::mmap(address as *mut _, PAGE_BYTES, libc::PROT_READ, flags, -1, 0);
+        if page == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        result(libc::munmap(page, PAGE_BYTES))
+    }
+}
+
+/// Does `op` with mappings of its own while the process has `count` mappings in all.
+///
+/// # Errors
+///
+/// The kernel's, of `op` or of the mappings that make up the number.
+pub(crate) fn at_map_count(count: usize, op: MapOp) -> io::Result<()> {
+    const PAGES: usize = 3;
+    let mut filler = Vec::with_capacity(count);
+    // Of a kind that nothing else here is, which it could be one mapping with.
+    let all = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
+    let subject = pages(ptr::null_mut(), PAGES, all, 0)?;
+    let have = map_count()?;
+    let filled = (have..count).try_for_each(|nth| {
+        // Neighbours of one kind would be one mapping.
+        let protection = [libc::PROT_READ, libc::PROT_NONE][nth % 2];
+        filler.push(pages(ptr::null_mut(), 1, protection, 0)?);
+        Ok(())
+    });
+    let seen = map_count()?;
+    let done = filled.and_then(|()| match seen == count {
+        true => does(subject, op),
+        false => Err(io::Error::from_raw_os_error(libc::EDOM)),
+    });
+    for page in filler {
+        unmaps(page, 1)?;
+    }
+    unmaps(subject, PAGES)?;
+    done
+}
+
+/// How many mappings this process has: all but the page of system calls, which is the kernel's.
+fn map_count() -> io::Result<usize> {
+    let maps = fs::read_to_string("/proc/self/maps")?;
+    let own = maps.lines().filter(|line| !line.ends_with("[vsyscall]"));
+    Ok(own.count())
+}
+
+const PAGE_BYTES: usize = 4096;
+
+/// Does `op` with a mapping of three pages.
+fn does(subject: *mut u8, op: MapOp) -> io::Result<()> {
+    let middle = subject.wrapping_add(PAGE_BYTES);
+    match op {
+        MapOp::Map => unmaps(pages(ptr::null_mut(), 1, libc::PROT_EXEC, 0)?, 1),
+        MapOp::MapOver => pages(middle, 1, libc::PROT_READ, libc::MAP_FIXED).map(|_| ()),
+        MapOp::UnmapMiddle => unmaps(middle, 1),
+        MapOp::UnmapEnd => unmaps(middle.wrapping_add(PAGE_BYTES), 1),
+        MapOp::Protect => protects(subject),
+        MapOp::Brk => grows_heap(),
+        MapOp::Resize => grows(subject),
+    }
+}
+
+fn protects(page: *mut u8) -> io::Result<()> {
+    // SAFETY: A page of our own mapping, which nobody reads or writes.
+    result(unsafe { libc::mprotect(page.cast(), PAGE_BYTES, libc::PROT_READ) })
+}
+
+fn grows_heap() -> io::Result<()> {
+    // SAFETY: What is added to the heap is given back at once; nobody else uses it meanwhile, as
+    // there is one thread.
+    match unsafe { libc::sbrk(PAGE_BYTES as isize) } {
+        end if end as isize == -1 => Err(io::Error::last_os_error()),
+        _ => {
+            // SAFETY: As above.
+            unsafe { libc::sbrk(-(PAGE_BYTES as isize)) };
+            Ok(())
+        }
+    }
+}
+
+/// Lets a mapping of three pages grow to four, where the kernel likes, and shrink again.
+fn grows(from: *mut u8) -> io::Result<()> {
+    let (three, four) = (3 * PAGE_BYTES, 4 * PAGE_BYTES);
+    // SAFETY: A mapping of ours that nobody reads or writes.
+    let grown = unsafe { libc::mremap(from.cast(), three, four, libc::MREMAP_MAYMOVE) };
+    match grown {
+        libc::MAP_FAILED => Err(io::Error::last_os_error()),
+        grown => unmaps(grown.cast(), 4),
+    }
+}
+
+fn pages(at: *mut u8, count: usize, protection: i32, flags: i32) -> io::Result<*mut u8> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | flags;
+    // SAFETY: New at an address that the kernel chooses, or over a page of our own mapping that nobody
+    // reads or writes.
+    let made = unsafe { libc::mmap(at.cast(), count * PAGE_BYTES, protection, flags, -1, 0) };
+    match made {
+        libc::MAP_FAILED => Err(io::Error::last_os_error()),
+        made => Ok(made.cast()),
+    }
+}
+
+fn unmaps(at: *mut u8, count: usize) -> io::Result<()> {
+    // SAFETY: Pages that `pages` mapped for us, which nobody reads or writes.
+    result(unsafe { libc::munmap(at.cast(), count * PAGE_BYTES) })
+}
+
+/// Returns the size of the kernel log: syslog(2), `SYSLOG_ACTION_SIZE_BUFFER`.
+///
+/// # Errors
+///
+/// The kernel's.
+pub(crate) fn log_size() -> io::Result<usize> {
+    const SIZE_BUFFER: i32 = 10;
+    // SAFETY: This action takes no buffer.
+    match unsafe { libc::klogctl(SIZE_BUFFER, ptr::null_mut(), 0) } {
+        -1 => Err(io::Error::last_os_error()),
+        size => Ok(size as usize),
     }
 }
 

@@ -132,6 +132,7 @@ pub(crate) fn errno_name(number: i32) -> String {
         (libc::EAGAIN, "EAGAIN"),
         (libc::ENOMEM, "ENOMEM"),
         (libc::EBUSY, "EBUSY"),
+        (libc::EACCES, "EACCES"),
         (libc::ENODEV, "ENODEV"),
         (libc::EINVAL, "EINVAL"),
         (libc::ERANGE, "ERANGE"),

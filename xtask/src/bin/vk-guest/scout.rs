@@ -4,10 +4,12 @@
 //! JSON on a socket that is its standard input. What it forks goes on listening in its place.
 
 mod duty;
+mod limits;
 mod order;
 
 pub(crate) use duty::run;
-pub(crate) use order::{Kind, Order, Report};
+pub(crate) use limits::{HAMMERED, VALUES};
+pub(crate) use order::{Ask, Kind, MapOp, Order, Report};
 
 use std::fs;
 use std::io::{BufRead, BufReader, IoSlice, Write};

@@ -10,9 +10,14 @@ use std::process::{Command, ExitCode};
 
 use rustix::mm::MapFlags;
 use rustix::net::{recvmsg, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
-use rustix::process::{getppid, set_parent_process_death_signal, wait, Pid, Signal, WaitOptions};
-use rustix::thread::{capabilities, set_capabilities, CapabilitySet};
+use rustix::process::{
+    getppid, set_parent_process_death_signal, wait, Pid, Signal, Uid, WaitOptions,
+};
+use rustix::thread::{
+    capabilities, set_capabilities, set_thread_uid, CapabilitySet, CapabilitySets,
+};
 
+use super::limits;
 use super::order::{Kind, Order, Report};
 use crate::calls::{clone3, enter, fork, unshare, wait_for, Fork, Space};
 use crate::door::{number, Door};
@@ -23,6 +28,12 @@ use crate::ways::Way;
 
 /// Longer orders there are none.
 const ORDER_MAX: usize = 1 << 20;
+
+const NO_CAPABILITIES: CapabilitySets = CapabilitySets {
+    effective: CapabilitySet::empty(),
+    permitted: CapabilitySet::empty(),
+    inheritable: CapabilitySet::empty(),
+};
 
 /// What the scout has with it.
 struct Scout {
@@ -122,6 +133,9 @@ impl Scout {
             Order::Lend => return Ok(self.door()?.as_fd().as_raw_fd().to_string()),
             Order::Take => self.door = Some(Door::from(self.given.take().ok_or_else(bad)?)),
             Order::DropAdmin => drop_admin()?,
+            Order::Become(user) => set_thread_uid(Uid::from_raw(user))?,
+            Order::DropAll => set_capabilities(None, NO_CAPABILITIES)?,
+            Order::Ask(ask) => return limits::asks(ask),
             Order::NewUser => unshare(Space::User)?,
             Order::NewPid => {
                 unshare(Space::Pid)?;

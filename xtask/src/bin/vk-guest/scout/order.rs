@@ -53,6 +53,12 @@ pub(crate) enum Order {
     Take,
     /// Gives a capability up: CAP_SYS_ADMIN.
     DropAdmin,
+    /// Becomes this user.
+    Become(u32),
+    /// Gives all capabilities up.
+    DropAll,
+    /// Asks for something that a kernel parameter limits.
+    Ask(Ask),
     /// Goes on in a user namespace of its own.
     NewUser,
     /// Goes on as process 1 of a new pid namespace.
@@ -81,6 +87,51 @@ pub(crate) enum Kind {
     Memfd,
     /// SysV shared memory.
     Sysv,
+}
+
+/// Something that a kernel parameter limits.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) enum Ask {
+    /// Maps a page at this address, and unmaps it.
+    PageAt(usize),
+    /// Asks how long the kernel log may get.
+    LogSize,
+    /// Does something with mappings when it has so many.
+    Maps(usize, MapOp),
+    /// Makes both limits of descriptors this.
+    Nofile(u64),
+    /// Opens this descriptor, and closes it.
+    Descriptor(i32),
+    /// Makes a pipe of so many bytes; reports what it got.
+    PipeBytes(usize),
+    /// Makes so many pipes; reports how many bytes the last one has.
+    Pipes(usize),
+    /// In a mount namespace of its own, mounts until there are so many mounts; reports how many.
+    Mounts(usize),
+    /// Has 12 processes read a parameter, and 4 write it, for so many seconds; each value read must be
+    /// one of those written.
+    Hammer(u64),
+    /// Forks so often; reports how often it could.
+    Forks(usize),
+}
+
+/// What is done with mappings.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) enum MapOp {
+    /// A new one.
+    Map,
+    /// A new one in the middle of another.
+    MapOver,
+    /// Another protection for the first page of one.
+    Protect,
+    /// The middle of one goes.
+    UnmapMiddle,
+    /// The last page of one goes.
+    UnmapEnd,
+    /// The heap grows.
+    Brk,
+    /// One is resized: mremap(2).
+    Resize,
 }
 
 /// What an order brought: text, or an error's number.

@@ -1,0 +1,107 @@
+//! Address space.
+
+use super::common::{Three, MAX_MAP_COUNT};
+use crate::problem::{expect, Outcome};
+use crate::scout::{Ask, MapOp, Order, Scout};
+use crate::setting::Setting;
+
+const PAGE: usize = 4096;
+
+pub(super) fn mmap_min_addr_is_enforced_inside_and_nowhere_else() -> Outcome {
+    const FLOOR: usize = 1 << 20;
+    let mut three = Three::send(&[("vm.mmap_min_addr", "1048576")])?;
+    // A privileged process may map below, as it may below the host's.
+    three.none_fails(Ask::PageAt(FLOOR - PAGE))?;
+    for scout in [&mut three.ours, &mut three.neighbour, &mut three.host] {
+        scout.does(&Order::DropAll)?;
+    }
+    three.only_ours_fails(Ask::PageAt(FLOOR - PAGE), libc::EPERM)?;
+    three.none_fails(Ask::PageAt(FLOOR))?;
+    three.none_fails(Ask::PageAt(FLOOR + PAGE))?;
+    // Below the host's floor nobody maps.
+    let seen = three.all(&Order::Ask(Ask::PageAt(32 << 10)))?;
+    let all = seen.iter().all(|report| *report == Err(libc::EPERM));
+    expect(all, format!("{seen:?}"), "EPERM for all")
+}
+
+/// What each operation needs: how far below the limit the number of mappings must be, as the
+/// kernel's own source has it.
+const NEEDS: [(MapOp, isize); 7] = [
+    (MapOp::Map, 0),
+    (MapOp::Brk, 0),
+    (MapOp::MapOver, 1),
+    (MapOp::Protect, 1),
+    (MapOp::UnmapMiddle, 1),
+    (MapOp::Resize, 4),
+    // To give back is always allowed.
+    (MapOp::UnmapEnd, -1),
+];
+
+/// Expects of each operation that it is granted up to `limit`, and not beyond.
+fn is_limited_at(scout: &mut Scout, who: &str, limit: usize) -> Outcome {
+    for (op, needs) in NEEDS {
+        let most = limit.saturating_add_signed(-needs);
+        for count in [most - 1, most, most + 1] {
+            // The kernel itself lets nobody have more than one above.
+            if count > limit + 1 {
+                continue;
+            }
+            let seen = scout.order(&Order::Ask(Ask::Maps(count, op)))?;
+            let expected = if count > most {
+                Err(libc::ENOMEM)
+            } else {
+                Ok(String::new())
+            };
+            expect(
+                seen == expected,
+                format!("{who}: {op:?} with {count} mappings, limit {limit}: {seen:?}"),
+                format!("{expected:?}"),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn the_hosts_max_map_count_is_what_the_checks_take_it_for() -> Outcome {
+    let _host = Setting::put(MAX_MAP_COUNT, "300")?;
+    is_limited_at(&mut Scout::send()?, "the host without a hook", 300)
+}
+
+pub(super) fn a_lower_max_map_count_is_enforced_inside_and_nowhere_else() -> Outcome {
+    let _host = Setting::put(MAX_MAP_COUNT, "400")?;
+    let mut three = Three::send(&[("vm.max_map_count", "300")])?;
+    is_limited_at(&mut three.ours, "inside", 300)?;
+    is_limited_at(&mut three.neighbour, "next to it", 400)?;
+    is_limited_at(&mut three.host, "the host", 400)
+}
+
+pub(super) fn a_higher_max_map_count_is_granted_inside_and_nowhere_else() -> Outcome {
+    let _host = Setting::put(MAX_MAP_COUNT, "300")?;
+    let mut three = Three::send(&[("vm.max_map_count", "400")])?;
+    is_limited_at(&mut three.ours, "inside", 400)?;
+    is_limited_at(&mut three.neighbour, "next to it", 300)?;
+    is_limited_at(&mut three.host, "the host", 300)?;
+    // The host's own changes count at once.
+    let _lower = Setting::put(MAX_MAP_COUNT, "350")?;
+    is_limited_at(&mut three.host, "the host", 350)?;
+    is_limited_at(&mut three.ours, "inside", 400)
+}
+
+/// The first thing that search engines look at.
+pub(super) fn a_program_that_wants_many_mappings_is_convinced() -> Outcome {
+    let three = Three::send(&[("vm.max_map_count", "262144")])?;
+    let test = "test \"$(cat /proc/sys/vm/max_map_count)\" -ge 262144";
+    let pid = three.ours.pid()?.to_string();
+    let inside = crate::program::run(&["nsenter", "-t", &pid, "-p", "sh", "-c", test])?;
+    expect(
+        inside.status == 0,
+        format!("status {}", inside.status),
+        "0 inside",
+    )?;
+    let host = crate::program::run(&["sh", "-c", test])?;
+    expect(
+        host.status != 0,
+        "status 0 on the host",
+        "not so many there",
+    )
+}

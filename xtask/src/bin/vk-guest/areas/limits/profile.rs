@@ -1,0 +1,126 @@
+//! Profiles, applied as a whole by vkctl.
+
+use std::fs;
+
+use anyhow::Result;
+use serde_json::{json, Value};
+
+use crate::container::{Container, Runtime};
+use crate::problem::{expect, expect_contains, expect_eq, Outcome};
+use crate::program::{self, Output};
+use crate::setting::read;
+use crate::values::Values;
+
+/// The sample of the original notes, completed to valid JSON.
+fn sample() -> Value {
+    json!({
+        "fs": { "file-max": 9688404, "nr_open": 1048576 },
+        "kernel": { "msgmax": 8192, "msgmnb": 16384, "msgmni": 32000, "msg_next_id": -1 },
+        "net": { "nf_conntrack_max": 39316, "core.busy_poll": 1 },
+        "vm": { "max_map_count": 65530, "mmap_min_addr": 65536 },
+    })
+}
+
+fn apply(container: &Container, profile: &Value) -> Result<Output> {
+    let path = "/run/vk-profile.json";
+    fs::write(path, profile.to_string())?;
+    let target = format!("pid:{}", container.pid());
+    program::run(&["/vk/vkctl", "set", &target, "--profile", path])
+}
+
+const MSGMAX: &str = "/proc/sys/kernel/msgmax";
+const MSGMNB: &str = "/proc/sys/kernel/msgmnb";
+
+pub(super) fn the_sample_profile_names_all_that_cannot_be_set() -> Outcome {
+    let container = Container::start(Runtime::Crun, "sample", &["sleep", "10000"])?;
+    let mut profile = sample();
+    profile["kernel"]["msgmax"] = json!(4096);
+    let refused = apply(&container, &profile)?;
+    expect_eq("the exit code", refused.status, 1)?;
+    for part in [
+        "fs.file-max: ",
+        "net.nf_conntrack_max: entries are counted per net namespace",
+        "net.core.busy_poll: poll, select, epoll",
+    ] {
+        expect_contains("the answer", &refused.stderr, part)?;
+    }
+    // Nothing was set, by the module or by the kernel.
+    expect_eq("msgmax", container.read(MSGMAX)?, read(MSGMAX)?)?;
+    let shown = program::output(&["/vk/vkctl", "show", &format!("pid:{}", container.pid())])?;
+    expect(!shown.contains("own"), shown, "no value of its own")
+}
+
+pub(super) fn the_sample_profile_is_applied_but_for_what_cannot_be_set() -> Outcome {
+    let host = Values::read();
+    let native = [
+        MSGMAX,
+        MSGMNB,
+        "/proc/sys/kernel/pid_max",
+        "/proc/sys/kernel/hostname",
+    ];
+    let before = native.map(|path| read(path).unwrap_or_default());
+    let container = Container::start(Runtime::Crun, "sample", &["sleep", "10000"])?;
+    let mut profile = sample();
+    profile["unsupported"] = json!("skip");
+    for (key, value) in [
+        ("msgmax", json!(4096)),
+        ("msgmnb", json!(8192)),
+        ("pid_max", json!(20000)),
+        ("hostname", json!("sampled")),
+        ("sem", json!([100, 16000, 50, 64])),
+    ] {
+        profile["kernel"][key] = value;
+    }
+    profile["fs"]["mqueue.msg_max"] = json!(20);
+    profile["net"]["ipv4.ip_unprivileged_port_start"] = json!(80);
+    profile["vm"]["max_map_count"] = json!(262_144);
+    let applied = apply(&container, &profile)?;
+    expect(
+        applied.status == 0,
+        format!("status {}: {}", applied.status, applied.stderr),
+        "0",
+    )?;
+    expect_contains("what was skipped", &applied.stderr, "net.core.busy_poll: ")?;
+    for (path, value) in [
+        ("fs/nr_open", "1048576"),
+        ("kernel/msgmax", "4096"),
+        ("kernel/msgmnb", "8192"),
+        ("kernel/msgmni", "32000"),
+        ("kernel/pid_max", "20000"),
+        ("kernel/hostname", "sampled"),
+        ("kernel/sem", "100\t16000\t50\t64"),
+        ("net/ipv4/ip_unprivileged_port_start", "80"),
+        ("vm/max_map_count", "262144"),
+        ("vm/mmap_min_addr", "65536"),
+    ] {
+        expect_eq(
+            path,
+            container.read(&format!("/proc/sys/{path}"))?.as_str(),
+            value,
+        )?;
+    }
+    let after = native.map(|path| read(path).unwrap_or_default());
+    expect_eq("the host's", after, before)?;
+    let changes = host.changes(&Values::read(), &[]);
+    expect(changes.is_empty(), changes.join(", "), "the host's values")
+}
+
+pub(super) fn a_profile_of_which_the_kernel_refuses_a_part_changes_nothing() -> Outcome {
+    let container = Container::start(Runtime::Crun, "refused", &["sleep", "10000"])?;
+    let before = [container.read(MSGMAX)?, container.read(MSGMNB)?];
+    for bad in [
+        json!({ "kernel": { "msgmax": 4096, "msgmnb": 8192, "msgmni": 40000 } }),
+        json!({ "kernel": { "msgmax": 4096 }, "vm": { "max_map_count": 1000, "mmap_min_addr": 0 } }),
+    ] {
+        let refused = apply(&container, &bad)?;
+        expect_eq("the exit code", refused.status, 1)?;
+        expect_eq(
+            "inside",
+            [container.read(MSGMAX)?, container.read(MSGMNB)?],
+            before.clone(),
+        )?;
+        let map = "/proc/sys/vm/max_map_count";
+        expect_eq("vm.max_map_count", container.read(map)?, read(map)?)?;
+    }
+    Ok(())
+}
