@@ -32,6 +32,7 @@ mod module;
 mod namespace;
 #[cfg(feature = "policies")]
 pub mod overcommit;
+#[cfg(feature = "policies")]
 mod parameter;
 mod passed;
 mod rcu;
@@ -68,6 +69,7 @@ pub use module::{
 #[cfg(feature = "kernel")]
 pub use module::{may_wait, opener_is_admin};
 pub use namespace::{each_namespace, Init, Mark, Namespace, Tree};
+#[cfg(feature = "policies")]
 pub use parameter::{Parameter, ParameterFile};
 pub use passed::{Opaque, Passed};
 pub use rcu::{rcu_barrier, BriefGuard, RcuHead, ReadGuard, Reading};

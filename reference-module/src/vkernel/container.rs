@@ -84,24 +84,14 @@ impl Counters {
         Self {
             thp_granted: AtomicU64::new(0),
             thp_denied: AtomicU64::new(0),
-            writes_denied: AtomicU64::new(0),
-            audit: Audit::new(),
-            denials: Burst::new(BURST_NS),
-        }
-    }
-}
-
-impl Counters {
-    pub(crate) const fn new() -> Self {
-        Self {
-            thp_granted: AtomicU64::new(0),
-            thp_denied: AtomicU64::new(0),
             votes_for: AtomicU64::new(0),
             votes_against: AtomicU64::new(0),
             votes_abstained: AtomicU64::new(0),
             votes_tied: AtomicU64::new(0),
             ranges_denied: AtomicU64::new(0),
             writes_denied: AtomicU64::new(0),
+            audit: Audit::new(),
+            denials: Burst::new(BURST_NS),
         }
     }
 }
