@@ -39,10 +39,13 @@ fn is_collapsed(whose: &str, memory: &Memory) -> Outcome {
 
 pub(super) fn khugepaged_leaves_a_container_alone_that_wants_none_of_it() -> Outcome {
     let _always = Setting::put(THP, "always")?;
-    let mut off = candidate(Memory::of_container(&[])?)?;
+    let mut off = Memory::of_container(&[])?;
+    off.scout.does(&Order::Enlist)?;
+    // Before there is anything to collapse: khugepaged may come by at any time.
+    off.set(&[("thp_khugepaged", "0")])?;
+    fills(&mut off)?;
     let on = candidate(Memory::of_container(&[])?)?;
     let its = candidate(Memory::of_host()?)?;
-    off.set(&[("thp_khugepaged", "0")])?;
     on.set(&[("thp_khugepaged", "1")])?;
     let _hurry = khugepaged::hurry()?;
     is_collapsed("its neighbour's", &on)?;
