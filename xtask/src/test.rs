@@ -13,7 +13,7 @@ use crate::report::Report;
 use crate::{check, hookability, ibt, insn, kunit, leaves, stranger, torture};
 
 /// How long the guest may take for all its areas.
-const GUEST_LIMIT: Duration = Duration::from_secs(1800);
+const GUEST_LIMIT: Duration = Duration::from_secs(3600);
 
 /// Where an area's checks run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

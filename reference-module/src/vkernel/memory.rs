@@ -25,7 +25,7 @@ use vk_ffi_shims::vk_nshash::{InsertError, Key, Nested, Node, Table};
 use vk_ffi_shims::{
     hook, Boxed, Memcg, Namespace, RcuBox, RcuHead, ReadGuard, Reading, RegistryGuard,
 };
-use vk_reference_module::{Claim, Places};
+use vk_reference_module::Claim;
 
 /// How far a lookup climbs. Whoever nests cgroups deeper has pages that are nobody's.
 const LEVELS: usize = 64;
