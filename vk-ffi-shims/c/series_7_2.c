@@ -268,7 +268,7 @@ VK_HOOK_STATIC(__split_vma, JUDGE(VMA2), int, struct vma_iterator *, struct vm_a
 VK_HOOK_STATIC(do_vmi_align_munmap, JUDGE(MM3), int, struct vma_iterator *,
 	       struct vm_area_struct *, struct mm_struct *, unsigned long, unsigned long,
 	       struct list_head *, bool);
-VK_HOOK_STATIC(check_prep_vma, JUDGE(CURRENT), unsigned long, struct vma_remap_struct *);
+VK_HOOK_STATIC(check_prep_vma, JUDGE(CURRENT), int, struct vma_remap_struct *);
 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_MIN_ADDR

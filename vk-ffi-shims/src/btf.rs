@@ -84,12 +84,15 @@ pub struct Prototype<'b> {
     id: u32,
 }
 
+/// How large a general register is.
+const REGISTER_BYTES: u32 = 8;
+
 /// A type as it is passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crossing<'b> {
     /// Nothing.
     Void,
-    /// A number of so many bytes.
+    /// A number of so many bytes, or a structure that is passed as one.
     Number {
         /// How many.
         size: u32,
@@ -366,6 +369,11 @@ impl<'a> Btf<'a> {
                 }
                 _ => Ok(Crossing::Pointer(&[])),
             },
+            // As large as a general register, and the kernel has no floating point: it is in one.
+            STRUCT | UNION if found.size == REGISTER_BYTES => Ok(Crossing::Number {
+                size: found.size,
+                is_signed: false,
+            }),
             _ => Ok(Crossing::Other),
         }
     }

@@ -361,3 +361,23 @@ fn a_line_says_which_structure_a_pointer_leads_to() {
         );
     }
 }
+
+#[test]
+fn a_structure_as_large_as_a_register_is_passed_as_a_number() {
+    for (size, expected) in [(8, None), (16, Some(Difference::Argument(1)))] {
+        let mut btf = Maker::new();
+        let int = btf.add("int", INT, 0, 4, &[SIGNED | 32]);
+        let flags = btf.structure("", size, &[]);
+        btf.function("f", int, &[flags]);
+        let (bytes, mut index) = (btf.bytes(), vec![0; 64]);
+        let btf = Btf::parse(&bytes, &mut index).expect("well-formed");
+        let takes = "unsigned long";
+        let codes = &[41, 80];
+        let compared = btf.each_function(|_name, prototype| {
+            let difference = Line { codes, takes }.difference(&prototype)?;
+            assert_eq!(difference, expected, "{size} bytes");
+            Ok::<(), BtfError>(())
+        });
+        assert_eq!(compared, Ok(()));
+    }
+}
