@@ -238,7 +238,7 @@ pub unsafe fn id_of(hook: *const c_void) -> HookId {
 /// | line | prototype | handler |
 /// |---|---|---|
 /// | `hook!(proc NAME => f)` | of a `proc_handler` | `fn(&mut Buffer) -> Option<(Result<usize, i32>, u64)>`: bytes used, position |
-/// | `hook!(parameter NAME => f)` | of a `proc_handler` | `fn(HookId, Parameter, &mut Buffer) -> ...`: as above, for files of a [`Parameter`](crate::Parameter) only |
+/// | `hook!(parameter NAME => f)` | of a `proc_handler` | `fn(HookId, Parameter, &mut Buffer) -> ...`: as above, for files of a `Parameter` only |
 /// | `hook!(sysctl_perm => f)` | its own | `fn(ParameterFile) -> bool`: whether the file's mode does not matter |
 /// | `hook!(show NAME => f)` | of a sysfs `show` | `fn() -> Option<&'static str>` |
 /// | `hook!(store NAME => f)` | of a sysfs `store` | `fn(&[u8]) -> Option<Result<(), i32>>` |

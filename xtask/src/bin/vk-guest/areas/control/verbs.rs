@@ -10,9 +10,22 @@ use crate::scout::Scout;
 /// All keys of a policy.
 const KEYS: &[&str] = &[
     "thp_enabled",
+    "thp_defrag",
+    "thp_shmem_enabled",
+    "thp_use_zero_page",
+    "thp_khugepaged",
     "vm.overcommit_memory",
     "vm.overcommit_ratio",
     "vm.overcommit_kbytes",
+    "vm.max_map_count",
+    "vm.mmap_min_addr",
+    "fs.nr_open",
+    "fs.pipe-max-size",
+    "fs.pipe-user-pages-hard",
+    "fs.pipe-user-pages-soft",
+    "fs.mount-max",
+    "kernel.threads-max",
+    "kernel.dmesg_restrict",
 ];
 
 pub(super) fn verbs_that_read_answer_line_by_line() -> Outcome {

@@ -73,7 +73,7 @@ pub(super) fn a_watcher_is_told_everything_in_order() -> Outcome {
         ],
     )?;
     let out = scout.write(MODE, "2")?;
-    expect_eq("a write out of bounds", out.as_deref(), Some("ERANGE"))?;
+    expect_eq("a write out of bounds", out.as_deref(), Some("EPERM"))?;
     expect_eq("a write within", scout.write(MODE, "1")?, None)?;
     unset(&ns)?;
     scout.recall()?;
@@ -178,10 +178,16 @@ pub(super) fn a_watcher_is_told_when_hooks_go_in_and_out() -> Outcome {
     let texts: Vec<_> = hooks.map(|told| told.text.as_str()).collect();
     let expected = vec![
         "hooked thp",
+        "hooked thp-vote",
+        "hooked thp-vote-file",
+        "unhooked thp-vote-file",
+        "unhooked thp-vote",
         "unhooked thp",
         "unhooked lifecycle",
         "hooked lifecycle",
         "hooked thp",
+        "hooked thp-vote",
+        "hooked thp-vote-file",
     ];
     expect_eq("what is told of hooks", texts, expected)?;
     let place = |start: &str| lines.iter().position(|told| told.text.starts_with(start));
