@@ -11,6 +11,7 @@
 #include <linux/mman.h>
 #include <linux/pid_namespace.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/task_stack.h>
 #include <linux/syslog.h>
 #include <asm/syscall.h>
 #include "vk_limit.h"
