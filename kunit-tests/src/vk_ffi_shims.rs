@@ -98,13 +98,22 @@ mod suite {
     #[cfg(kernel)]
     #[test]
     fn every_hook_is_planned_on_this_kernel() {
-        for feature in Feature::ALL {
+        for feature in [
+            Feature::Lifecycle,
+            Feature::Sysctl,
+            Feature::Overcommit,
+            Feature::Thp,
+        ] {
             assert_eq!(feature.refusal(), "");
         }
-        for hook in Ftrace::ids() {
-            let told = Ftrace::info(hook);
-            assert!(told.is_some_and(|it| it.refusal.is_empty() && it.address != 0));
-            assert!(told.is_some_and(|it| it.state == State::Planned && it.entry_len == 16));
+        for told in Ftrace::ids().filter_map(Ftrace::info) {
+            // What a smaller kernel inlines is refused with its whole feature, and only that.
+            if told.refusal.is_empty() {
+                assert!(told.address != 0 && told.entry_len == 16);
+                assert!(told.state == State::Planned || !told.feature.refusal().is_empty());
+            } else {
+                assert!(told.state == State::Absent && !told.feature.refusal().is_empty());
+            }
         }
         let beyond = Ftrace::ids().last().map(|it| it.0.wrapping_add(1));
         let beyond = beyond.map(vk_hook::HookId);

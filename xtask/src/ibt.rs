@@ -4,7 +4,7 @@
 //! branched to indirectly only if somebody takes it: a relocation that is no part of a direct branch.
 //! Each such address in the module's text must begin with ENDBR64, and not be in the list of those
 //! that the kernel seals. Two kinds are reached by direct jumps alone and have none: entry stubs,
-//! whose addresses are only in their `struct vk_hook`, for ftrace to jump to; and the trampolines of
+//! whose addresses are only in their `struct vk_hook`, for ftrace or a static call to jump to; and the trampolines of
 //! static calls, which the kernel itself writes.
 //!
 //! The reverse too: who branches indirectly is listed, with what it reaches. No address that was
@@ -61,6 +61,9 @@ const BRANCHES_OF_C: &[(&str, &str)] = &[
     ("vk_memcg_with", "Rust's, which comes with the call"),
     ("vk_ns_each", "Rust's, which comes with the call"),
     ("vk_range_each", "Rust's, which comes with the call"),
+    ("vk_accounted_pages", "the wanted() of c/host_commit.c"),
+    ("vk_shadow_mount_max", "vk_original_*() of the handler"),
+    ("vk_shadow_parameter", "vk_original_*() of the handler"),
     ("vk_rcu_done", "Rust's, which came with vk_call_rcu()"),
 ];
 
@@ -99,6 +102,12 @@ fn verdict(bytes: &[u8]) -> Result<Vec<String>> {
         found.push("the check does not miss the ENDBR64 of init_module".to_owned());
     }
     Ok(found)
+}
+
+/// Tells whether a place is reached by direct jumps alone: an entry stub, or the entry of the host
+/// into a hook that judges it too, which a static call leads to.
+fn is_entry(name: &str) -> bool {
+    name.starts_with("vk_stub_") || name.starts_with("vk_asked_")
 }
 
 /// A place in a section.
@@ -151,7 +160,7 @@ impl<'d> Image<'d> {
             if self.section_name(taken.to.section) == TRAMPOLINES {
                 continue;
             }
-            if name.starts_with("vk_stub_") {
+            if is_entry(name) {
                 if !by.starts_with("vk_hook_") {
                     problems.insert(format!("the stub {name} is taken by {by}"));
                 }
