@@ -160,7 +160,7 @@ impl<'d> Image<'d> {
             if self.section_name(taken.to.section) == TRAMPOLINES {
                 continue;
             }
-            if is_entry(name) {
+            if is_entry(&name) {
                 if !by.starts_with("vk_hook_") {
                     problems.insert(format!("the stub {name} is taken by {by}"));
                 }

@@ -14,7 +14,7 @@ use crate::scout::{Order, Scout};
 use crate::setting::Setting;
 
 const SWITCH: &str = "/proc/sys/kernel/ftrace_enabled";
-const HOOK: &str = "__vm_enough_memory";
+const HOOK: &str = "vm_commit_limit";
 
 /// The words that arm every feature.
 const EVERYTHING: &[(&str, &str)] = &[
@@ -99,10 +99,10 @@ pub(super) fn auto_is_inline_where_a_bpf_program_has_the_function() -> Outcome {
     ];
     set(&target(scout.namespace()?), &pairs)?;
     for row in rows("hooks", "", &[])? {
-        let expected = match (row.word("feature"), row.name.as_str()) {
-            (_, TAKEN) => "inline",
-            ("thp", _) => "auto",
-            _ => "ftrace",
+        let expected = match (row.name.as_str(), row.word("state")) {
+            (TAKEN, _) => "inline",
+            (_, "armed") => "ftrace",
+            _ => "auto",
         };
         expect_eq(&row.name, row.word("backend"), expected)?;
     }

@@ -16,7 +16,7 @@ use crate::row::{row, rows};
 use crate::scout::Scout;
 
 const KPROBES: &str = "/sys/kernel/tracing/kprobe_events";
-const HOOK: &str = "__vm_enough_memory";
+const HOOK: &str = "vm_commit_limit";
 
 /// A kprobe at an address, off or on, until it is let go.
 struct Kprobe;
