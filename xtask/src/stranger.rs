@@ -87,14 +87,15 @@ const MUTANTS: &[Mutant] = &[
         file: "c/hooks.c",
         from: "REPLACE(ANYONE), unsigned long",
         to: "REPLACE(ANYONE), unsigned int",
-        says: "vm_commit_limit is not what the kernel's header says",
+        // The assertion of that line, whose own text is far above the last words.
+        says: "in expansion of macro '__VK_DECLARED'",
     },
     Mutant {
-        name: "stranger/lines-of-different-types-do-not-link",
+        name: "stranger/a-line-that-differs-from-its-handler-does-not-compile",
         file: "src/lib.rs",
         from: "hook!(fn vm_commit_limit() -> u64",
         to: "hook!(fn vm_commit_limit(a: u64) -> u64",
-        says: "\"vk_line_vm_commit_limit.kind_1.of_0.returns_80.takes_80\" [half.ko] undefined",
+        says: "E0308",
     },
     Mutant {
         name: "stranger/lines-of-different-filters-do-not-link",
@@ -115,7 +116,7 @@ const MUTANTS: &[Mutant] = &[
         file: "c/hooks.c",
         from: "VK_HOOK(vm_commit_limit, REPLACE(ANYONE), unsigned long);",
         to: "",
-        says: "\"vk_hook_vm_commit_limit\" [half.ko] undefined",
+        says: "\"vk_line_vm_commit_limit.kind_1.of_0.returns_80.takes\" [half.ko] undefined",
     },
 ];
 
