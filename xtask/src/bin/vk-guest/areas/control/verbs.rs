@@ -7,6 +7,30 @@ use crate::problem::{expect, expect_contains, expect_eq, Outcome};
 use crate::row::{row, rows};
 use crate::scout::Scout;
 
+/// What hooks belong to.
+const FEATURES: &[&str] = &[
+    "lifecycle",
+    "sysctl",
+    "overcommit",
+    "thp",
+    "thp-defrag",
+    "thp-shmem",
+    "thp-zero-page",
+    "thp-vote",
+    "thp-vote-scan",
+    "thp-vote-file",
+    "parameters",
+    "permission",
+    "protection",
+    "maps",
+    "min_addr",
+    "descriptors",
+    "pipes",
+    "mounts",
+    "threads",
+    "log",
+];
+
 /// All keys of a policy.
 const KEYS: &[&str] = &[
     "thp_enabled",
@@ -53,8 +77,7 @@ pub(super) fn verbs_that_read_answer_line_by_line() -> Outcome {
     expect_eq("its comm", here.word("comm"), "exe")?;
     let features = rows("features", "", &[])?;
     let names: Vec<_> = features.iter().map(|row| row.name.as_str()).collect();
-    let expected = vec!["lifecycle", "sysctl", "overcommit", "thp"];
-    expect_eq("the features", names, expected)?;
+    expect_eq("the features", names.as_slice(), FEATURES)?;
     let refused: Vec<_> = features
         .iter()
         .filter(|row| row.word("state") != "served")
