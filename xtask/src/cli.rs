@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use anyhow::{bail, Result};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use xtask::measurement::Workload;
 
 use crate::cache::Cache;
@@ -16,8 +16,8 @@ use crate::release::Release;
 use crate::report::Report;
 use crate::root::Root;
 use crate::{
-    bench, bindings, check, clean, demo, hookability, hookcheck, insn, install, kdir, test,
-    torture, verify_hw,
+    bench, bindings, check, clean, demo, hookability, hookcheck, insn, install, kdir, selftests,
+    test, torture, verify_hw,
 };
 
 /// The vKernel developer's command: prepares the lab, builds, boots, checks.
@@ -109,6 +109,14 @@ enum Task {
         /// Run them however guests run here, and write nothing
         #[arg(long)]
         rehearse: bool,
+    },
+    /// Run the kernel's own selftests of memory management in a container, without the module and
+    /// with a policy that says what the host says, and compare
+    Selftests {
+        /// Whose
+        suite: Suite,
+        /// Only tests whose name has one of these in it
+        names: Vec<String>,
     },
     /// Write the Rust bindings of the C shims
     Bindings {
@@ -206,6 +214,13 @@ fn workloads(names: &[Benched]) -> Result<Vec<Workload>> {
     names.iter().map(workload).collect()
 }
 
+/// A directory of the kernel's selftests.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Suite {
+    /// Memory management
+    Mm,
+}
+
 #[derive(Subcommand)]
 enum LabTask {
     /// Remove the cache
@@ -271,6 +286,10 @@ pub(crate) fn run() -> Result<ExitCode> {
             })
         }
         Task::VerifyHw { rehearse } => return verify_hw::run(rehearse),
+        Task::Selftests {
+            suite: Suite::Mm,
+            names,
+        } => return selftests::run(&names),
         Task::Bindings { check: false } => bindings::write()?,
         Task::Bindings { check: true } => {
             let mut report = Report::default();

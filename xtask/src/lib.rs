@@ -7,4 +7,5 @@ pub mod kernel_log;
 pub mod measurement;
 pub mod protocol;
 pub mod request;
+pub mod selftest;
 pub mod verdict;

@@ -40,6 +40,7 @@ mod release;
 mod report;
 mod root;
 mod run_dir;
+mod selftests;
 mod series;
 mod shims;
 mod source;

@@ -50,6 +50,11 @@ pub enum Request {
         /// Instead of for a time: until so many things are done.
         count: Option<u64>,
     },
+    /// Run the kernel's selftests in a container, without the module and with it.
+    Selftests {
+        /// Only those whose name has one of these in it; all, if empty.
+        names: Vec<String>,
+    },
     /// End at once: tells whether the machine boots at all.
     Nothing,
 }

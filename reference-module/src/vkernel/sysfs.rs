@@ -64,9 +64,15 @@ fn show_enabled_of_size() -> Option<&'static str> {
     Some(mode.sysfs_text())
 }
 
-/// Writing `hugepages-2048kB/enabled`: `inherit` is no private value.
+/// Writing `hugepages-2048kB/enabled`. A container has one word for both files, so `inherit` is
+/// what it has already.
 fn store_enabled_of_size(text: &[u8]) -> Option<Result<(), i32>> {
-    store(anon_enabled_store::id(), vk_thp::Key::Enabled, text)
+    let value = value_of_current(vk_thp::Key::Enabled)?;
+    match OrderMode::from_sysfs(text) {
+        // The value that is there, so that a container that may not write is told so.
+        Ok(OrderMode::Inherit) => put(anon_enabled_store::id(), value),
+        _ => store(anon_enabled_store::id(), vk_thp::Key::Enabled, text),
+    }
 }
 
 fn show_defrag() -> Option<&'static str> {

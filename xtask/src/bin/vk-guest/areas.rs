@@ -12,6 +12,7 @@ mod knobs;
 mod lab;
 mod lifecycle;
 mod limits;
+pub(crate) mod neutral;
 pub(crate) mod overcommit;
 pub(crate) mod registry;
 mod stranger;
@@ -30,6 +31,7 @@ pub(crate) const ALL: &[&Area] = &[
     &thp::AREA,
     &knobs::AREA,
     &overcommit::AREA,
+    &neutral::AREA,
     &sysctl::AREA,
     &limits::AREA,
     &view::AREA,

@@ -40,6 +40,8 @@ mod problem;
 mod program;
 mod row;
 mod scout;
+mod selftests;
+mod sequence;
 mod setting;
 mod shell;
 mod slab;

@@ -15,6 +15,22 @@ const CAPABILITIES: &[&str] = &[
     "CAP_SYS_CHROOT",
 ];
 
+/// What a privileged container has beyond that, as far as its programs here could tell.
+const PRIVILEGES: &[&str] = &[
+    "DAC_READ_SEARCH",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "NET_ADMIN",
+    "PERFMON",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_NICE",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+    "SYS_RESOURCE",
+    "SYSLOG",
+];
+
 /// What a container is made of.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
@@ -28,6 +44,8 @@ pub(crate) struct Spec {
     pub(crate) stack_bytes: u64,
     /// Capabilities beyond the usual ones.
     pub(crate) more_capabilities: Vec<String>,
+    /// Whether it may write where the kernel's files are, as a privileged container may.
+    pub(crate) has_writable_sys: bool,
 }
 
 impl Spec {
@@ -39,6 +57,7 @@ impl Spec {
             memory_max_bytes: None,
             stack_bytes: 8 << 20,
             more_capabilities: Vec::new(),
+            has_writable_sys: false,
         }
     }
 
@@ -57,6 +76,14 @@ impl Spec {
     /// Gives it a capability.
     pub(crate) fn capability(mut self, name: &str) -> Self {
         self.more_capabilities.push(name.to_owned());
+        self
+    }
+
+    /// Makes it privileged: more capabilities, and a `/sys` that it may write.
+    pub(crate) fn privileged(mut self) -> Self {
+        let more = PRIVILEGES.iter().map(|name| format!("CAP_{name}"));
+        self.more_capabilities.extend(more);
+        self.has_writable_sys = true;
         self
     }
 
@@ -89,7 +116,7 @@ impl Spec {
                     { "type": "RLIMIT_STACK", "soft": self.stack_bytes, "hard": self.stack_bytes },
                 ],
             },
-            "mounts": mounts(),
+            "mounts": mounts(self.has_writable_sys),
             "linux": {
                 "cgroupsPath": self.cgroup(),
                 "namespaces": [
@@ -105,7 +132,8 @@ impl Spec {
     }
 }
 
-fn mounts() -> Value {
+fn mounts(has_writable_sys: bool) -> Value {
+    let sys = if has_writable_sys { "rw" } else { "ro" };
     let place = |to: &str, kind: &str, options: &[&str]| json!({ "destination": to, "type": kind, "source": kind, "options": options });
     json!([
         place("/proc", "proc", &[]),
@@ -120,7 +148,7 @@ fn mounts() -> Value {
             "tmpfs",
             &["nosuid", "noexec", "nodev", "mode=1777"]
         ),
-        place("/sys", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
+        place("/sys", "sysfs", &["nosuid", "noexec", "nodev", sys]),
         place(
             "/sys/fs/cgroup",
             "cgroup",

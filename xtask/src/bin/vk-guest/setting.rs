@@ -44,6 +44,18 @@ impl Drop for Setting {
     }
 }
 
+/// Returns the host's words for huge pages, as one line.
+///
+/// # Errors
+///
+/// A file cannot be read.
+pub(crate) fn host_thp() -> Result<String> {
+    let names = ["enabled", "defrag", "shmem_enabled", "use_zero_page"];
+    let dir = "/sys/kernel/mm/transparent_hugepage";
+    let words = names.map(|name| Ok(chosen(&read(&format!("{dir}/{name}"))?).to_owned()));
+    Ok(words.into_iter().collect::<Result<Vec<_>>>()?.join(" "))
+}
+
 /// Reads a value, trimmed.
 ///
 /// # Errors

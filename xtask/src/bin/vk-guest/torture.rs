@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure, Context, Result};
 use xtask::protocol::Line;
 
+use crate::areas::neutral::ends_as_without_the_module;
 use crate::areas::registry::life::{
     a_birth_without_memory_inherits, bears_while_policies_are_set, objects_are_gone,
     what_is_below_a_birth_without_memory_inherits,
@@ -45,6 +46,7 @@ const LOADS: &[(&str, &str, Load)] = &[
     ("crowd", "namespaces that live at once", crowd),
     ("flips", "policy changes", flips),
     ("inline", "times that inline hooks went in and out", inline),
+    ("neutral", "sequences compared", neutral),
 ];
 
 /// When a load has gone on for long enough.
@@ -252,6 +254,16 @@ fn read_inside(pid: u32) -> Result<String> {
     let mut scout = Scout::send()?;
     scout.does(&Order::Enter(format!("/proc/{pid}/ns/pid")))?;
     scout.read(MODE)
+}
+
+/// Random sequences under the host's own policy, under each of its words in turn.
+fn neutral(round: u64) -> Result<u64> {
+    const COUNT: u64 = 500;
+    let words = ["madvise", "always", "never"];
+    let word = words[round as usize % words.len()];
+    module::remove();
+    passes(ends_as_without_the_module(word, round * COUNT, COUNT))?;
+    Ok(COUNT)
 }
 
 fn passes(outcome: Outcome) -> Result<()> {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use xtask::protocol::Line;
 use xtask::request::{Request, FILE, PAYLOAD};
 
-use crate::{bench, demo, leaks, port, program, shell, test, torture, watchdog};
+use crate::{bench, demo, leaks, port, program, selftests, shell, test, torture, watchdog};
 
 /// Does it, and closes the report.
 pub(crate) fn run() -> ExitCode {
@@ -42,6 +42,7 @@ fn serve(request: Request) -> Result<()> {
             minutes,
             count,
         } => torture::run(&names, torture::Until::new(minutes, count)),
+        Request::Selftests { names } => selftests::run(&names)?,
         Request::Nothing => {}
         // The results are lines of the kernel log, which xtask reads.
         Request::Kunit => {

@@ -23,6 +23,7 @@ use crate::calls::{clone3, enter, fork, unshare, wait_for, Fork, Space};
 use crate::door::{number, Door};
 use crate::khugepaged;
 use crate::mapping::{Advice, Mapping};
+use crate::sequence;
 use crate::userfault::Userfault;
 use crate::ways::Way;
 
@@ -125,6 +126,7 @@ impl Scout {
                 let way = Way::named(&way).map_err(io::Error::other)?;
                 return way.takes(mib << 20).map_err(io::Error::other);
             }
+            Order::Sequences { first, count } => return sequences(first, count),
             Order::Enlist => khugepaged::enlist().map_err(io::Error::other)?,
             Order::Userfault => return self.userfault(),
             Order::Work(words) => return self.work(&words),
@@ -228,6 +230,12 @@ fn filled(len_bytes: usize, is_allocated: bool) -> io::Result<Mapping> {
         File::from(file.try_clone()?).write_all(&vec![1; len_bytes])?;
     }
     Ok(Mapping::of_file(file.as_fd(), len_bytes)?)
+}
+
+fn sequences(first: u64, count: u64) -> io::Result<String> {
+    let ends = (first..first + count).map(sequence::run);
+    let ends = ends.collect::<io::Result<Vec<_>>>()?;
+    Ok(serde_json::to_string(&ends)?)
 }
 
 fn bad() -> io::Error {

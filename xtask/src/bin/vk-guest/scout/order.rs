@@ -39,6 +39,13 @@ pub(crate) enum Order {
     Work(String),
     /// Takes a way to so many MiB more, for good; reports what came of it.
     Commit(String, usize),
+    /// Does random sequences, and reports what each ended in.
+    Sequences {
+        /// The first one's seed; the others have the next.
+        first: u64,
+        /// How many.
+        count: u64,
+    },
     /// Gets on khugepaged's list.
     Enlist,
     /// Lets others fill what it holds; reports the number of the descriptor for that.

@@ -6,6 +6,7 @@ use crate::policy::{chosen, set, shown, target, unset, Tidy, MODE, RATIO, THP};
 use crate::problem::{expect, expect_eq, Outcome};
 use crate::row::row;
 use crate::scout::{Order, Scout};
+use crate::setting::THP_2M;
 use crate::values::Values;
 
 pub(super) fn a_write_from_inside_is_refused_and_changes_nothing() -> Outcome {
@@ -18,7 +19,14 @@ pub(super) fn a_write_from_inside_is_refused_and_changes_nothing() -> Outcome {
     ];
     set(&ns, &pairs)?;
     let host = Values::read();
-    for (path, text) in [(MODE, "0"), (MODE, "1"), (RATIO, "10"), (THP, "always")] {
+    let writes = [
+        (MODE, "0"),
+        (MODE, "1"),
+        (RATIO, "10"),
+        (THP, "always"),
+        (THP_2M, "inherit"),
+    ];
+    for (path, text) in writes {
         let refused = scout.write(path, text)?;
         expect_eq(
             &format!("{text} to {path}"),
@@ -34,7 +42,7 @@ pub(super) fn a_write_from_inside_is_refused_and_changes_nothing() -> Outcome {
         expect_eq(key, shown(&ns, key)?, own)?;
     }
     let denied = row("stat", &ns, &ns)?.word("writes_denied").to_owned();
-    expect_eq("the counted refusals", denied.as_str(), "4")?;
+    expect_eq("the counted refusals", denied.as_str(), "5")?;
     let changes = host.changes(&Values::read(), &[]);
     expect(changes.is_empty(), changes.join(", "), "the host's values")
 }
@@ -100,6 +108,9 @@ pub(super) fn inside_rw_lets_the_container_write_within_its_bounds() -> Outcome 
     let misspelt = scout.write(THP, "sometimes")?;
     expect_eq("a wrong word", misspelt.as_deref(), Some("EINVAL"))?;
     expect_eq("THP then", chosen(&scout.read(THP)?), "always")?;
+    // A container has one word for both files: those of 2 MiB inherit already.
+    expect_eq("`inherit` for 2 MiB", scout.write(THP_2M, "inherit")?, None)?;
+    expect_eq("THP still", chosen(&scout.read(THP)?), "always")?;
     // Opening the THP gate raises min_free_kbytes; kernel_review 8 documents it.
     let changes = host.changes(&Values::read(), &["/proc/sys/vm/min_free_kbytes"]);
     expect(changes.is_empty(), changes.join(", "), "the host's values")

@@ -1,0 +1,132 @@
+//! A policy that says what the host says changes nothing: random sequences of mappings, faults and
+//! advice, without the module and with it.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use crate::area::{checks, Area, Module};
+use crate::module;
+use crate::policy::{is_armed, set, target};
+use crate::problem::{expect, expect_eq, fail, Outcome};
+use crate::scout::{Order, Scout};
+use crate::setting::{Setting, THP};
+
+/// The area.
+pub(crate) const AREA: Area = Area {
+    name: "neutral",
+    module: Module::Out,
+    checks: checks![
+        sequences_under_madvise_end_as_without_the_module,
+        sequences_under_always_end_as_without_the_module,
+        sequences_under_never_end_as_without_the_module,
+    ],
+};
+
+/// How many sequences each check does, and how many at an order. (`torture neutral` does 10,000.)
+const COUNT: u64 = 100;
+const CHUNK: u64 = 50;
+
+/// What khugepaged waits between its rounds: it would be a third hand in the same memory.
+const KHUGEPAGED: &str = "/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs";
+
+/// What the machine counts that sequences change. (Not the huge zero page: there is one for all, and
+/// who comes first makes it.)
+const COUNTERS: &[&str] = &[
+    "thp_fault_alloc",
+    "thp_fault_fallback",
+    "thp_collapse_alloc",
+    "thp_split_pmd",
+];
+
+fn sequences_under_madvise_end_as_without_the_module() -> Outcome {
+    ends_as_without_the_module("madvise", 0, COUNT)
+}
+
+fn sequences_under_always_end_as_without_the_module() -> Outcome {
+    ends_as_without_the_module("always", 1 << 32, COUNT)
+}
+
+fn sequences_under_never_end_as_without_the_module() -> Outcome {
+    ends_as_without_the_module("never", 2 << 32, COUNT)
+}
+
+/// Does `count` sequences from the seed `first` on under the host's `word`, twice.
+pub(crate) fn ends_as_without_the_module(word: &str, first: u64, count: u64) -> Outcome {
+    let _sleep = Setting::put(KHUGEPAGED, "1000000")?;
+    let _thp = Setting::put(THP, word)?;
+    let without = sequences(first, count, None)?;
+    module::load(&[])?;
+    let with = sequences(first, count, Some(word))?;
+    module::unload()?;
+    for (seed, (without, with)) in (first..).zip(without.told.iter().zip(&with.told)) {
+        if without != with {
+            let mut lines = without.lines().zip(with.lines());
+            let line = lines.find(|(without, with)| without != with);
+            let (without, with) = line.unwrap_or(("fewer lines", "or more"));
+            return fail(format!("sequence {seed}: {with}"), without);
+        }
+    }
+    expect_eq("how many were compared", with.told.len() as u64, count)?;
+    let changed: Vec<_> = without
+        .counted
+        .iter()
+        .zip(&with.counted)
+        .zip(COUNTERS)
+        .collect();
+    let changed: Vec<_> = changed
+        .iter()
+        .filter(|((without, with), _)| without != with)
+        .map(|((without, with), name)| format!("{name} {without} -> {with}"))
+        .collect();
+    expect(changed.is_empty(), changed.join(", "), "the same counters")
+}
+
+/// What sequences ended in.
+struct Ends {
+    told: Vec<String>,
+    counted: Vec<u64>,
+}
+
+/// Does the sequences in a new namespace; with `word`, one that has it and the host's commit mode
+/// as its own.
+fn sequences(first: u64, count: u64, word: Option<&str>) -> Result<Ends> {
+    let mut scout = Scout::send_into_new_namespace()?;
+    if let Some(word) = word {
+        let ns = target(scout.namespace()?);
+        set(&ns, &[("thp_enabled", word), ("vm.overcommit_memory", "0")])?;
+        for feature in ["thp", "overcommit"] {
+            anyhow::ensure!(is_armed(feature)?, "{feature} is not armed");
+        }
+    }
+    let before = counters()?;
+    let mut told = Vec::new();
+    for first in (first..first + count).step_by(CHUNK as usize) {
+        let order = Order::Sequences {
+            first,
+            count: CHUNK,
+        };
+        let texts: Vec<String> = serde_json::from_str(&scout.does(&order)?)?;
+        told.extend(texts);
+    }
+    let after = counters()?;
+    let counted = after
+        .iter()
+        .zip(before)
+        .map(|(after, before)| after - before);
+    let counted = counted.collect();
+    scout.recall()?;
+    Ok(Ends { told, counted })
+}
+
+fn counters() -> Result<Vec<u64>> {
+    let text = fs::read_to_string("/proc/vmstat")?;
+    let value = |name: &str| {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let line = line.with_context(|| format!("no {name} in /proc/vmstat"))?;
+        Ok(line.trim().parse()?)
+    };
+    COUNTERS.iter().map(|name| value(name)).collect()
+}
