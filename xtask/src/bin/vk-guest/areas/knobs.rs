@@ -28,7 +28,7 @@ use shmem::{
     the_shmem_files_are_the_containers_own_and_the_hosts_stay,
     what_is_written_to_a_memfd_follows_the_containers_word,
 };
-use vote::{nobody_votes_about_a_collapse_on_request, pages_of_the_host_vote_as_the_host};
+use vote::pages_of_the_host_vote_as_the_host;
 use zero_page::{
     a_read_gets_the_zero_page_as_the_containers_word_says,
     the_zero_page_file_is_the_containers_own_and_the_hosts_stays,
@@ -54,6 +54,5 @@ pub(crate) const AREA: Area = Area {
         a_fork_and_a_moved_mapping_follow_the_containers_word,
         what_is_nested_has_the_outer_ones_knobs,
         pages_of_the_host_vote_as_the_host,
-        nobody_votes_about_a_collapse_on_request,
     ],
 };

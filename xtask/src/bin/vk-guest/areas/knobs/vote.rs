@@ -11,9 +11,7 @@ use crate::cgroup::Cgroup;
 use crate::container::wait_until;
 use crate::khugepaged;
 use crate::pairs::Pairs;
-use crate::policy::{set, target};
 use crate::problem::{expect, expect_eq, Outcome};
-use crate::row::row;
 use crate::scout::Order;
 use crate::setting::{Setting, THP};
 use std::time::Duration;
@@ -24,13 +22,6 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// A huge page, in kB.
 const KB: u64 = 2048;
-
-/// The votes for and against, in total.
-fn votes() -> Result<[u64; 2]> {
-    let row = row("stat", "", "total")?;
-    let number = |word| row.word(word).parse().map_err(anyhow::Error::from);
-    Ok([number("votes_for")?, number("votes_against")?])
-}
 
 pub(super) fn pages_of_the_host_vote_as_the_host() -> Outcome {
     let _shared = Setting::put(MAX_SHARED, "511")?;
@@ -69,29 +60,4 @@ pub(super) fn pages_of_the_host_vote_as_the_host() -> Outcome {
         memory.scout.recall()?;
     }
     Ok(())
-}
-
-/// MADV_COLLAPSE is the program's own word: nobody votes, though 412 of 512 pages are against it.
-pub(super) fn nobody_votes_about_a_collapse_on_request() -> Outcome {
-    let _host = Setting::put(THP, "never")?;
-    let _shared = Setting::put(MAX_SHARED, "511")?;
-    let cgroups = [Cgroup::make("vk-first")?, Cgroup::make("vk-second")?];
-    let mut memory = Memory::of_container(&[("thp_enabled", "always")])?;
-    cgroups[0].takes(memory.scout.pid()?)?;
-    let first = memory.target()?;
-    memory.maps(&Order::Hold(2), 2)?;
-    memory.works("nohuge touch huge")?;
-    set(&first, &[("thp_enabled", "never")])?;
-    memory.scout.does(&Order::NewPid)?;
-    cgroups[1].takes(memory.scout.pid()?)?;
-    memory.works("touch=100")?;
-    set(
-        &target(memory.scout.namespace()?),
-        &[("thp_enabled", "always")],
-    )?;
-    let before = votes()?;
-    memory.works("collapse")?;
-    expect_eq("huge pages, kB", memory.smaps("AnonHugePages")?, KB)?;
-    expect_eq("votes", votes()?, before)?;
-    memory.scout.recall().map_err(Into::into)
 }
