@@ -4,8 +4,6 @@
 //! writes to a part of it. khugepaged comes along the second one's memory, which its policy lets have
 //! huge pages; the pages of the first one vote as their owner.
 
-use anyhow::Result;
-
 use super::memory::Memory;
 use crate::cgroup::Cgroup;
 use crate::container::wait_until;
