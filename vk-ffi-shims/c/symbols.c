@@ -6,6 +6,8 @@
  * through a static call, which the kernel patches into a direct call: its ENDBR may be sealed,
  * so an indirect call would raise #CP on a CPU with IBT.
  */
+#include <linux/bitmap.h>
+#include <linux/jhash.h>
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
@@ -65,6 +67,21 @@ static void vk_symbol_compare(struct vk_symbol *s, const char *name, size_t len,
 	}
 }
 
+/* Which names are looked for, by their hashes: a kernel has 1,000 times as many. */
+#define VK_NAME_BITS 4096
+static DECLARE_BITMAP(vk_names, VK_NAME_BITS);
+
+static unsigned int vk_name_bit(const char *name, size_t len)
+{
+	return jhash(name, len, 0) % VK_NAME_BITS;
+}
+
+static void vk_symbol_want(struct vk_symbol *s)
+{
+	s->matches = 0;
+	__set_bit(vk_name_bit(s->name, strlen(s->name)), vk_names);
+}
+
 /* The symbol found last: it ends where the next address begins. */
 static struct vk_symbol *vk_symbol_last;
 
@@ -80,6 +97,8 @@ static int vk_symbol_seen(void *unused, const char *name, unsigned long address)
 		vk_symbol_last->end = address;
 		vk_symbol_last = NULL;
 	}
+	if (!test_bit(vk_name_bit(name, len), vk_names))
+		return 0;
 	for (s = vk_site_symbols; s->name; s++)
 		vk_symbol_compare(s, name, len, dot, address);
 	for (s = vk_symbols; s->name; s++) {
@@ -101,11 +120,12 @@ int vk_symbols_look_up(void)
 	unsigned int id;
 
 	for (s = vk_site_symbols; s->name; s++)
-		s->matches = 0;
+		vk_symbol_want(s);
 	for (s = vk_symbols; s->name; s++)
-		s->matches = 0;
+		vk_symbol_want(s);
 	vk_each_hook(h, id)
-		h->by_name.matches = 0;
+		if (h->by_name.name)
+			vk_symbol_want(&h->by_name);
 	return static_call(vk_kallsyms_each)(vk_symbol_seen, NULL);
 }
 
