@@ -92,6 +92,15 @@ impl Report {
         }
     }
 
+    /// Adds what another report, whose lines are printed, has.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.counts.add(other.counts);
+        self.begun.extend(other.begun);
+        self.passed.extend(other.passed);
+        self.measurements.extend(other.measurements);
+        self.costs.extend(other.costs);
+    }
+
     /// Returns what the bench measured.
     pub(crate) fn into_measurements(self) -> Vec<Measurement> {
         self.measurements

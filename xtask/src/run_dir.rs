@@ -4,13 +4,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
 
 use crate::workspace;
 
-/// What the directories' names begin with; the process that owns them follows.
+/// What the directories' names begin with; the process that owns them follows, and their number.
 const PREFIX: &str = "run-";
+
+/// How many this process has made.
+static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// The directory.
 pub(crate) struct RunDir(PathBuf);
@@ -25,7 +29,8 @@ impl RunDir {
         let base = workspace::dir().join("target/lab-run");
         fs::create_dir_all(&base).with_context(|| format!("cannot make {}", base.display()))?;
         remove_left_over(&base)?;
-        let dir = base.join(format!("{PREFIX}{}", process::id()));
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let dir = base.join(format!("{PREFIX}{}-{number}", process::id()));
         fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
         Ok(Self(dir))
     }
@@ -48,6 +53,7 @@ fn remove_left_over(base: &Path) -> Result<()> {
         let entry = entry?;
         let name = entry.file_name();
         let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        let owner = owner.and_then(|rest| rest.split('-').next());
         let is_alive = owner.is_some_and(|pid| Path::new("/proc").join(pid).exists());
         if !is_alive {
             fs::remove_dir_all(entry.path())?;

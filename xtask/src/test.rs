@@ -1,11 +1,14 @@
 //! `test`: everything that must hold, area by area.
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{bail, Result};
+use anyhow::{anyhow, bail, Result};
 use xtask::request::Request;
 
+use crate::guest::Guest;
 use crate::kernel::Variant;
 use crate::lab::Lab;
 use crate::payload::Payload;
@@ -14,6 +17,11 @@ use crate::{check, hookability, ibt, insn, kunit, leaves, stranger, torture};
 
 /// How long the guest may take for all its areas.
 const GUEST_LIMIT: Duration = Duration::from_secs(3600);
+
+/// The areas in which the module comes and goes; they take as long as all the others together.
+///
+/// They have a guest of their own beside that of the others.
+const COMING_AND_GOING: &[&str] = &["lifecycle", "hook", "inline", "coexist", "stranger"];
 
 /// Where an area's checks run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,7 +172,7 @@ fn run_booted(
         }
     }
     if !guest.is_empty() {
-        run_guest(lab, &payload, guest, wanted, report)?;
+        run_guests(lab, &payload, guest, wanted, report)?;
     }
     drop(strangers);
     if !in_place(Place::Debug).is_empty() {
@@ -173,27 +181,60 @@ fn run_booted(
     Ok(())
 }
 
-fn run_guest(
+/// Runs the areas in two guests side by side: many checks wait for most of their time.
+fn run_guests(
     lab: &Lab,
     payload: &Payload,
     areas: Vec<String>,
     wanted: &Wanted<'_>,
     report: &mut Report,
 ) -> Result<()> {
-    let console = lab.cache.logs().join("console.log");
+    let guest = lab.guest(wanted.kernel)?;
+    let comes_and_goes = |area: &String| COMING_AND_GOING.contains(&area.as_str());
+    let (second, first): (Vec<_>, Vec<_>) = areas.into_iter().partition(comes_and_goes);
+    let shares = [("console.log", first), ("console-2.log", second)];
+    let reports = thread::scope(|scope| {
+        let running: Vec<_> = shares
+            .into_iter()
+            .filter(|(_, areas)| !areas.is_empty())
+            .map(|(console, areas)| {
+                let console = lab.cache.logs().join(console);
+                let guest = &guest;
+                scope.spawn(move || run_guest(guest, payload, areas, wanted.only, &console))
+            })
+            .collect();
+        let joined = running.into_iter().map(|guest| {
+            let panicked = |_| Err(anyhow!("the thread of a guest panicked"));
+            guest.join().unwrap_or_else(panicked)
+        });
+        joined.collect::<Vec<_>>()
+    });
+    for of_one in reports {
+        report.add(of_one?);
+    }
+    Ok(())
+}
+
+fn run_guest(
+    guest: &Guest,
+    payload: &Payload,
+    areas: Vec<String>,
+    only: Option<&str>,
+    console: &Path,
+) -> Result<Report> {
+    let mut report = Report::default();
     let request = Request::Test {
         areas: areas.clone(),
-        only: wanted.only.map(str::to_owned),
+        only: only.map(str::to_owned),
     };
-    lab.guest(wanted.kernel)?
-        .run(payload, &request, &console, GUEST_LIMIT, report)?;
+    guest.run(payload, &request, console, GUEST_LIMIT, &mut report)?;
     for area in areas {
         if !report.has_begun(&area) {
             let why = "the guest ended before this area, expected it to run";
             report.failed(format!("{area}/begin"), why);
         }
     }
-    Ok(())
+    Ok(report)
 }
 
 #[cfg(test)]
@@ -205,6 +246,13 @@ mod tests {
         assert_eq!(wanted_areas(&[])?.len(), AREAS.len());
         let named = ["kunit".to_owned()];
         assert_eq!(wanted_areas(&named)?, [("kunit", Place::Kunit)]);
+        Ok(())
+    }
+
+    #[test]
+    fn shares_areas_that_there_are() -> Result<()> {
+        let named: Vec<_> = COMING_AND_GOING.iter().map(ToString::to_string).collect();
+        assert_eq!(wanted_areas(&named)?.len(), named.len());
         Ok(())
     }
 
