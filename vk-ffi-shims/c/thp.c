@@ -287,12 +287,23 @@ static bool vk_thp_host_uses_huge_pages(void)
 	       READ_ONCE(*vk_orders_always) || READ_ONCE(*vk_orders_madvise);
 }
 
+/* min_free_kbytes is what it was before the gate was opened, unless somebody set it meanwhile. */
+static void vk_min_free_restore(void)
+{
+	if (READ_ONCE(*vk_min_free_kbytes) != vk_min_free_raised ||
+	    vk_min_free_raised == vk_min_free_before || vk_thp_host_uses_huge_pages())
+		return;
+	WRITE_ONCE(*vk_min_free_kbytes, vk_min_free_before);
+	static_call(vk_setup_per_zone_wmarks)();
+}
+
 /*
  * 1. The host's own bit is put back under the lock.
- * 2. RCU-tasks: a task preempted between the inline gate and the call must still find the hook.
- * 3. The stubs lead the host to the original again, its faults before its writes.
- * 4. khugepaged is stopped if nobody needs it, and min_free_kbytes is what it was, unless
- *    somebody set it meanwhile.
+ * 2. khugepaged is stopped if nobody needs it, as the kernel does after a store. Before anybody
+ *    waits for RCU-tasks: with no size enabled it goes round without a pause until it is told to
+ *    stop, and RCU-tasks waits until each task has slept.
+ * 3. RCU-tasks: a task preempted between the inline gate and the call must still find the hook.
+ * 4. The stubs lead the host to the original again, its faults before its writes.
  */
 int vk_thp_gate_close(void)
 {
@@ -305,18 +316,14 @@ int vk_thp_gate_close(void)
 	WRITE_ONCE(vk_gate_open, false);
 	spin_unlock(vk_orders_lock);
 
+	err = static_call(vk_start_stop_khugepaged)();
+	vk_min_free_restore();
+
 	synchronize_rcu_tasks();
 	VK_HOST_TO_ORIGINAL(thp_allowable_orders);
 	VK_HOST_TO_ORIGINAL(anon_enabled_show);
 	VK_HOST_TO_ORIGINAL(anon_enabled_store);
 	VK_HOST_TO_ORIGINAL(thp_enabled_store);
-
-	err = static_call(vk_start_stop_khugepaged)();
-	if (READ_ONCE(*vk_min_free_kbytes) == vk_min_free_raised &&
-	    vk_min_free_raised != vk_min_free_before && !vk_thp_host_uses_huge_pages()) {
-		WRITE_ONCE(*vk_min_free_kbytes, vk_min_free_before);
-		static_call(vk_setup_per_zone_wmarks)();
-	}
 	return err;
 }
 
