@@ -18,6 +18,7 @@ use khugepaged::{
     a_process_gets_on_the_list_when_its_policy_starts_to_allow,
     khugepaged_collapses_a_containers_shared_memory_and_none_of_the_hosts,
     khugepaged_leaves_a_container_alone_that_wants_none_of_it,
+    what_lets_a_container_have_more_is_taken_back_while_khugepaged_works,
 };
 use passed_on::{
     a_fork_and_a_moved_mapping_follow_the_containers_word, what_is_nested_has_the_outer_ones_knobs,
@@ -28,7 +29,11 @@ use shmem::{
     the_shmem_files_are_the_containers_own_and_the_hosts_stay,
     what_is_written_to_a_memfd_follows_the_containers_word,
 };
-use vote::pages_of_the_host_vote_as_the_host;
+use vote::{
+    a_forked_range_is_collapsed_once_more_pages_are_for_it,
+    a_shared_memfd_is_collapsed_once_more_pages_are_for_it,
+    nobody_votes_about_a_collapse_on_request, pages_of_the_host_vote_as_the_host,
+};
 use zero_page::{
     a_read_gets_the_zero_page_as_the_containers_word_says,
     the_zero_page_file_is_the_containers_own_and_the_hosts_stays,
@@ -53,6 +58,10 @@ pub(crate) const AREA: Area = Area {
         a_process_gets_on_the_list_when_its_policy_starts_to_allow,
         a_fork_and_a_moved_mapping_follow_the_containers_word,
         what_is_nested_has_the_outer_ones_knobs,
+        what_lets_a_container_have_more_is_taken_back_while_khugepaged_works,
+        a_forked_range_is_collapsed_once_more_pages_are_for_it,
+        a_shared_memfd_is_collapsed_once_more_pages_are_for_it,
         pages_of_the_host_vote_as_the_host,
+        nobody_votes_about_a_collapse_on_request,
     ],
 };

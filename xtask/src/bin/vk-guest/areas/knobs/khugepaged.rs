@@ -1,6 +1,6 @@
 //! khugepaged for one container: `thp_khugepaged`, its shared memory, and who is on its list.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -138,4 +138,28 @@ pub(super) fn a_process_gets_on_the_list_when_its_policy_starts_to_allow() -> Ou
     }
     is_collapsed("the host's after a fault", &its)?;
     is_collapsed("the container's after a fault", &ours)
+}
+
+/// What is taken back is the bit that lets the kernel ask the module; khugepaged is stopped with it,
+/// which goes round without a pause where no size is enabled.
+pub(super) fn what_lets_a_container_have_more_is_taken_back_while_khugepaged_works() -> Outcome {
+    // It takes a fraction of a second, or as long as nothing else happens in the machine.
+    const LIMIT: Duration = Duration::from_secs(20);
+    let _never = Setting::put(THP, "never")?;
+    let _hurry = khugepaged::hurry()?;
+    let mut memory = Memory::of_container(&[("thp_enabled", "always")])?;
+    memory.scout.does(&Order::Enlist)?;
+    for _ in 0..3 {
+        khugepaged::wait_for_full_scans(1)?;
+        let begin = Instant::now();
+        memory.set(&[("thp_enabled", "never")])?;
+        let took = begin.elapsed();
+        expect(
+            took < LIMIT,
+            format!("{took:?}"),
+            format!("{LIMIT:?} at most"),
+        )?;
+        memory.set(&[("thp_enabled", "always")])?;
+    }
+    Ok(())
 }
