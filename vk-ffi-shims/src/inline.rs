@@ -117,7 +117,8 @@ impl Inline {
         let Some(detour) = known(hook).detour else {
             return Err(InlineRefusal::NoLength);
         };
-        let to = detour.trampoline().address().0;
+        // Static calls are direct ones.
+        let to = detour.trampoline().direct().0;
         // SAFETY: The id is in range, process context. Nobody is in the stub, and nobody gets
         // there before the trampoline is written.
         unsafe { bindings::vk_hook_lead(hook.0, to) };

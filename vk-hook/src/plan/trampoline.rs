@@ -6,7 +6,7 @@ use super::relocate::{jump, moved, rel32};
 use super::{CodeAddr, Displaced, Offset, Reason, Refusal};
 use crate::insn::MAX_LEN;
 
-/// `endbr64`: a trampoline is called through a pointer.
+/// `endbr64`: a trampoline may be called through a pointer.
 pub(super) const HEAD: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
 
 /// The longest trampoline, in bytes.
@@ -59,6 +59,11 @@ impl Trampoline {
     /// Returns where it must be written.
     pub const fn address(&self) -> CodeAddr {
         self.address
+    }
+
+    /// Returns where a direct jump or call may enter it: behind `endbr64`.
+    pub const fn direct(&self) -> CodeAddr {
+        self.address.at(Offset(HEAD.len()))
     }
 
     /// Returns what must be written there: at most [`TRAMPOLINE_MAX`] bytes.

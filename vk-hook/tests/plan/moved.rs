@@ -31,6 +31,15 @@ fn patches_behind_endbr_and_the_nop_wherever_they_are() {
 }
 
 #[test]
+fn a_direct_way_into_the_trampoline_leaves_out_its_endbr() {
+    let plan = plan(&function(&[&ENDBR, &NOP, &PUSH_MOV]));
+    let trampoline = plan.trampoline(TRAMPOLINE).unwrap();
+    let direct = trampoline.direct().offset_from(TRAMPOLINE);
+    assert_eq!(trampoline.bytes()[..direct.0], ENDBR);
+    assert!(trampoline.bytes()[direct.0..].starts_with(&PUSH_MOV));
+}
+
+#[test]
 fn leaves_a_traced_function_its_call() {
     let call = [0xe8, 0x00, 0x10, 0x00, 0x00];
     let kernel = Kernel {
