@@ -14,6 +14,10 @@ pub enum Way {
     OursFtracePass,
     /// The same hook; a caller in a namespace, whom a Rust handler answers.
     OursFtraceRust,
+    /// Our hook by a jump of our own behind the nop; its filter sends the caller away.
+    OursInlinePass,
+    /// The same hook; a caller in a namespace, whom a Rust handler answers.
+    OursInlineRust,
     /// A kprobe behind the nop, as a breakpoint.
     KprobeInt3,
     /// A kprobe there, as a jump.
@@ -57,6 +61,8 @@ impl Way {
         Self::Plain,
         Self::OursFtracePass,
         Self::OursFtraceRust,
+        Self::OursInlinePass,
+        Self::OursInlineRust,
         Self::KprobeInt3,
         Self::KprobeOptimized,
         Self::KprobeFtrace,
@@ -78,6 +84,8 @@ impl Way {
             Self::Plain => "plain",
             Self::OursFtracePass => "ours, F: caller sent away",
             Self::OursFtraceRust => "ours, F: answered in Rust",
+            Self::OursInlinePass => "ours, P: caller sent away",
+            Self::OursInlineRust => "ours, P: answered in Rust",
             Self::KprobeInt3 => "kprobe, int3",
             Self::KprobeOptimized => "kprobe, optimised",
             Self::KprobeFtrace => "kprobe on ftrace",
@@ -96,13 +104,16 @@ impl Way {
 
     /// Tells whether it is one of ours.
     pub fn is_ours(self) -> bool {
-        matches!(self, Self::OursFtracePass | Self::OursFtraceRust)
+        self.goal().is_some()
     }
 
     /// Returns what its caller gets.
     pub fn outcome(self) -> Outcome {
         match self {
-            Self::OursFtraceRust | Self::BpfFmodRetAnswer | Self::Livepatch => Outcome::Answered,
+            Self::OursFtraceRust
+            | Self::OursInlineRust
+            | Self::BpfFmodRetAnswer
+            | Self::Livepatch => Outcome::Answered,
             _ => Outcome::Runs,
         }
     }
@@ -110,8 +121,8 @@ impl Way {
     /// Returns what it may cost more than a plain call, if it is ours.
     pub fn goal(self) -> Option<i64> {
         match self {
-            Self::OursFtracePass => Some(10),
-            Self::OursFtraceRust => Some(120),
+            Self::OursFtracePass | Self::OursInlinePass => Some(10),
+            Self::OursFtraceRust | Self::OursInlineRust => Some(120),
             _ => None,
         }
     }
@@ -144,9 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn ours_have_goals_and_only_they() {
-        for way in Way::ALL {
-            assert_eq!(way.is_ours(), way.goal().is_some(), "{way}");
-        }
+    fn ours_are_of_two_back_ends() {
+        assert_eq!(Way::ALL.iter().filter(|way| way.is_ours()).count(), 4);
     }
 }

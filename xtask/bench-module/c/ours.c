@@ -14,6 +14,9 @@ DEFINE_STATIC_CALL_NULL(vk_host_vkbench, vk_handler_vkbench);
 VK_STUB_OFFSETS
 VK_STUB_REPLACE(vkbench, CURRENT);
 
+/* src/inline.rs */
+int vk_bench_inline_put(unsigned long function, unsigned long stub, unsigned long trampoline);
+
 static struct ftrace_ops vk_bench_ours;
 
 static unsigned long vk_bench_stub(void)
@@ -37,4 +40,12 @@ int vk_bench_ours_put(void)
 int vk_bench_ours_take(void)
 {
 	return unregister_ftrace_direct(&vk_bench_ours, vk_bench_stub(), true);
+}
+
+int vk_bench_ours_inline_put(void)
+{
+	/* As Trampoline::direct() of vk-hook: static calls are direct. */
+	static_call_update(vk_host_vkbench, (void *)(vk_trampoline_vkbench + VK_BENCH_ENDBR));
+	return vk_bench_inline_put(vk_bench_entry(), (unsigned long)vk_stub_vkbench,
+				   (unsigned long)vk_trampoline_vkbench);
 }

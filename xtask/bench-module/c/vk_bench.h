@@ -17,12 +17,17 @@ unsigned long vk_bench_entry(void);
 /* ENDBR and ftrace's nop, one behind the other. */
 #define VK_BENCH_NOP 4
 #define VK_BENCH_BODY 9
+/* The ENDBR at the head of a trampoline. */
+#define VK_BENCH_ENDBR 4
 
 /* ---- ours.c ---- */
 
 /* Puts our hook in, back end F. Process context; 0 or a negative errno. */
 int vk_bench_ours_put(void);
 int vk_bench_ours_take(void);
+/* The same by back end P. */
+int vk_bench_ours_inline_put(void);
+int vk_bench_inline_take(void);
 
 /* ---- ways.c ---- */
 

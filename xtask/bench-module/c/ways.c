@@ -224,6 +224,7 @@ struct vk_bench_way {
 static const struct vk_bench_way vk_bench_ways[] = {
 	{ "plain" },
 	{ "ours-ftrace", vk_bench_ours_put, vk_bench_ours_take },
+	{ "ours-inline", vk_bench_ours_inline_put, vk_bench_inline_take },
 	{ "kprobe-int3", vk_bench_int3_put, vk_bench_probe_take },
 	{ "kprobe-optimized", vk_bench_optimized_put, vk_bench_probe_take },
 	{ "kprobe-ftrace", vk_bench_ftrace_probe_put, vk_bench_probe_take },

@@ -9,7 +9,9 @@
 use kernel::error::to_result;
 use kernel::prelude::*;
 
-use vk_ffi_shims::{hook, Memcg, Namespace};
+use vk_ffi_shims::Ftrace;
+
+mod inline;
 
 module! {
     type: Bench,
@@ -28,6 +30,8 @@ extern "C" {
 
 impl kernel::Module for Bench {
     fn init(_module: &'static ThisModule) -> Result<Self> {
+        // What writing text takes is found by name.
+        vk_ffi_shims::resolve().map_err(Error::from_errno)?;
         // SAFETY: Process context, once.
         to_result(unsafe { vk_bench_open() })?;
         Ok(Self)
@@ -38,6 +42,7 @@ impl Drop for Bench {
     fn drop(&mut self) {
         // SAFETY: Process context, once, after the call above.
         unsafe { vk_bench_close() };
+        Ftrace::barrier();
     }
 }
 
@@ -46,15 +51,3 @@ impl Drop for Bench {
 extern "C" fn vk_handler_vkbench(value: i32) -> i32 {
     vk_bench_module::answer(value)
 }
-
-// The crate's own hooks are linked in, and stay out.
-hook!(birth => nothing);
-hook!(end => nothing);
-hook!(later => never);
-hook!(placed => nowhere);
-
-fn nothing(_ns: Namespace<'_>) {}
-
-fn nowhere(_ns: Namespace<'_>, _memcg: Memcg<'_>) {}
-
-fn never() {}

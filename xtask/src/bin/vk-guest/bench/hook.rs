@@ -42,7 +42,7 @@ pub(crate) fn run() -> Result<()> {
         let on = On::put(*way).with_context(|| way.to_string())?;
         quiet::wait()?;
         let mut reader = match way {
-            Way::OursFtraceRust => Reader::Namespace(&mut stranger),
+            Way::OursFtraceRust | Way::OursInlineRust => Reader::Namespace(&mut stranger),
             _ => Reader::Host,
         };
         let calls = calls(&mut reader).with_context(|| way.to_string())?;
@@ -107,6 +107,7 @@ impl On {
         let name = match way {
             Way::Plain => "plain",
             Way::OursFtracePass | Way::OursFtraceRust => "ours-ftrace",
+            Way::OursInlinePass | Way::OursInlineRust => "ours-inline",
             Way::KprobeInt3 => {
                 write(OPTIMIZATION, "0")?;
                 "kprobe-int3"
