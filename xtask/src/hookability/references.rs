@@ -7,6 +7,10 @@ use vk_hook::insn::decode;
 use super::image::Image;
 use super::tables::Tables;
 
+/// `ud2` with Xen's mark behind it, in front of an instruction that Xen emulates: `XEN_EMULATE_PREFIX`
+/// of arch/x86/include/asm/emulate_prefix.h.
+const XEN_MARK: [u8; 5] = [0x0f, 0x0b, b'x', b'e', b'n'];
+
 /// How somebody refers to a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
@@ -56,6 +60,10 @@ impl References {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             let from = start + at as u64;
+            if rest.starts_with(&XEN_MARK) {
+                at += XEN_MARK.len();
+                continue;
+            }
             let Ok(insn) = decode(rest) else {
                 at += 1;
                 continue;
@@ -70,5 +78,28 @@ impl References {
                 self.all.push((operand, from, way));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(bytes: &[u8]) -> Vec<(u64, u64, Way)> {
+        let mut references = References { all: Vec::new() };
+        references.decode(0x1000, bytes, Way::Code);
+        references.all
+    }
+
+    #[test]
+    fn a_branch_is_a_reference() {
+        assert_eq!(from(&[0x78, 0x65]), [(0x1067, 0x1000, Way::Code)]);
+    }
+
+    #[test]
+    fn xens_mark_is_no_branch() {
+        // ud2; .ascii "xen"; cpuid; js 0x100b
+        let code = [0x0f, 0x0b, 0x78, 0x65, 0x6e, 0x0f, 0xa2, 0x78, 0x02];
+        assert_eq!(from(&code), [(0x100b, 0x1007, Way::Code)]);
     }
 }
