@@ -356,9 +356,12 @@ void vk_hooks_barrier(void)
 
 /* ---- What is told about hooks ---- */
 
-void vk_say_error(const unsigned char *text, unsigned long len)
+void vk_say(bool is_error, const unsigned char *text, unsigned long len)
 {
-	pr_err("%s: %.*s\n", KBUILD_MODNAME, (int)len, text);
+	if (is_error)
+		pr_err("%s: %.*s\n", KBUILD_MODNAME, (int)len, text);
+	else
+		pr_notice("%s: %.*s\n", KBUILD_MODNAME, (int)len, text);
 }
 
 unsigned int vk_hook_count(void)

@@ -148,7 +148,7 @@ void vk_flight_leave(unsigned int id, int slot);
 void vk_hooks_barrier(void);
 
 /* A line in the log. Any context but NMI. */
-void vk_say_error(const unsigned char *text, unsigned long len);
+void vk_say(bool is_error, const unsigned char *text, unsigned long len);
 
 /* ---- The back end of a hook --------------------------------------------------------- */
 

@@ -141,7 +141,7 @@ unsafe extern "C" {
     pub fn vk_hooks_barrier();
 }
 unsafe extern "C" {
-    pub fn vk_say_error(text: *const ::core::ffi::c_uchar, len: ::core::ffi::c_ulong);
+    pub fn vk_say(is_error: bool, text: *const ::core::ffi::c_uchar, len: ::core::ffi::c_ulong);
 }
 unsafe extern "C" {
     pub fn vk_hooks_choice() -> ::core::ffi::c_uint;

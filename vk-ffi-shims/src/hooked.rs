@@ -3,7 +3,9 @@
 use core::fmt;
 
 use crate::words::Words;
-use crate::{bindings, build, resolve, sleep_ms, ControlGuard, Ftrace};
+use crate::{
+    bindings, build, resolve, sleep_ms, ControlGuard, Ftrace, Inline, InlineRefusal, Sites,
+};
 use vk_hook::{Armed, Draining, Group, HookId};
 
 /// Why the hooks of a module did not go in. None of them is in.
@@ -24,6 +26,20 @@ pub enum HookError {
         /// Why.
         why: &'static str,
     },
+    /// A hook of another module has the function, by either back end.
+    Taken {
+        /// The function.
+        symbol: &'static str,
+        /// Ours.
+        hook: HookId,
+    },
+    /// It was to go in by back end P alone.
+    Inline {
+        /// The function.
+        symbol: &'static str,
+        /// Why it did not.
+        why: InlineRefusal,
+    },
     /// Somebody else has the function, or ftrace is off.
     Busy {
         /// The function.
@@ -36,9 +52,12 @@ pub enum HookError {
 impl HookError {
     /// Returns the negative errno.
     pub const fn to_errno(self) -> i32 {
+        const EBUSY: i32 = 16;
         const ENODEV: i32 = 19;
         match self {
             Self::NoSymbols { errno } | Self::Busy { errno, .. } => errno,
+            Self::Taken { .. } => -EBUSY,
+            Self::Inline { why, .. } => why.to_errno(),
             Self::OtherKernel(_) | Self::Refused { .. } => -ENODEV,
         }
     }
@@ -50,6 +69,11 @@ impl fmt::Display for HookError {
             Self::NoSymbols { errno } => write!(f, "the kernel's symbols cannot be read: {errno}"),
             Self::OtherKernel(mismatch) => write!(f, "{mismatch}"),
             Self::Refused { symbol, why } => write!(f, "{symbol}: {why}"),
+            Self::Taken { symbol, hook } => {
+                write!(f, "{symbol}: a hook of another module has it: ")?;
+                Sites::rival(*hook, |stub| f.write_str(stub)).unwrap_or(Ok(()))
+            }
+            Self::Inline { symbol, why } => write!(f, "{symbol} cannot be hooked inline: {why}"),
             Self::Busy { symbol, errno } => {
                 write!(
                     f,
@@ -73,10 +97,12 @@ impl From<HookError> for kernel::error::Error {
 /// Keep it in the module's own value: dropping it takes the hooks out and waits until nobody is
 /// inside, however long that takes. Process context.
 ///
+/// By which back end they go in says the module's parameter `backend`; see [`Sites`].
+///
 /// It is for modules that have one set of hooks. Those that put some in and others out have
 /// [`Group`](vk_hook::Group)s.
 #[derive(Debug)]
-pub struct Hooked(Option<Group<'static, Ftrace, Armed>>);
+pub struct Hooked(Option<Group<'static, Sites, Armed>>);
 
 impl Hooked {
     /// Finds the functions and diverts all of them, or none. May sleep.
@@ -85,14 +111,7 @@ impl Hooked {
     ///
     /// The first that does not fit, or cannot be had; the log says so too.
     pub fn arm() -> Result<Self, HookError> {
-        Self::try_arm().inspect_err(|error| {
-            let mut words = Words::new();
-            // `Words` take everything.
-            let _ = fmt::Write::write_fmt(&mut words, format_args!("{error}"));
-            let text = words.bytes();
-            // SAFETY: `text` has the length given.
-            unsafe { bindings::vk_say_error(text.as_ptr(), text.len() as u64) };
-        })
+        Self::try_arm().inspect_err(|error| say(true, format_args!("{error}")))
     }
 
     fn try_arm() -> Result<Self, HookError> {
@@ -117,18 +136,57 @@ impl Hooked {
             }
         }
         let _control = ControlGuard::lock();
-        match Group::new(Ftrace, Ftrace::hooks()).arm() {
-            Ok(armed) => Ok(Self(Some(armed))),
+        match Group::new(Sites, Ftrace::hooks()).arm() {
+            Ok(armed) => {
+                tell_who_is_not_inline();
+                Ok(Self(Some(armed)))
+            }
             Err((draining, error)) => {
                 // Those that were in already are out again, but somebody may be inside.
                 drain(draining);
-                Err(HookError::Busy {
-                    symbol: symbol(error.hook),
-                    errno: error.errno,
-                })
+                Err(why_not(error.hook, error.errno))
             }
         }
     }
+}
+
+/// Says why a hook was refused.
+fn why_not(hook: HookId, errno: i32) -> HookError {
+    let symbol = symbol(hook);
+    if Sites::has_rival(hook) {
+        return HookError::Taken { symbol, hook };
+    }
+    let inline = Sites::wants_inline(hook).then(|| Inline::why(hook));
+    match inline.flatten() {
+        Some(why) => HookError::Inline { symbol, why },
+        None => HookError::Busy { symbol, errno },
+    }
+}
+
+/// Names the hooks that were to be inline, with `backend=inline`, and went in by ftrace.
+fn tell_who_is_not_inline() {
+    for hook in Ftrace::ids() {
+        if !Sites::wants_inline(hook) || Sites::is_inline(hook) {
+            continue;
+        }
+        if let Some(why) = Inline::why(hook) {
+            let symbol = symbol(hook);
+            say(
+                false,
+                format_args!("{symbol} is hooked by ftrace, not inline: {why}"),
+            );
+        }
+    }
+}
+
+/// Writes a line to the kernel's log.
+fn say(is_error: bool, line: fmt::Arguments<'_>) {
+    let mut words = Words::new();
+    // `Words` take everything.
+    let _ = fmt::Write::write_fmt(&mut words, line);
+    let text = words.bytes();
+    // SAFETY: `text` has the length given.
+    unsafe { bindings::vk_say(is_error, text.as_ptr(), text.len() as u64) };
 }
 
 fn symbol(hook: HookId) -> &'static str {
@@ -138,7 +196,7 @@ fn symbol(hook: HookId) -> &'static str {
 /// How long one attempt waits for who is inside.
 const WAIT_MS: u32 = 1000;
 
-fn drain(mut draining: Group<'static, Ftrace, Draining>) {
+fn drain(mut draining: Group<'static, Sites, Draining>) {
     while let Err((still, _asleep)) = draining.drain(WAIT_MS) {
         draining = still;
     }

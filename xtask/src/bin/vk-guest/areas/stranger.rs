@@ -23,6 +23,7 @@ pub(crate) const AREA: Area = Area {
     module: Module::Out,
     checks: checks![
         vk_hooks_example_halves_the_commit_limit,
+        vk_hooks_example_does_so_inline,
         vk_nshashs_example_knows_a_namespace,
         vk_thps_example_asks_for_advice,
         vk_overcommits_example_refuses_much_at_once,
@@ -30,9 +31,18 @@ pub(crate) const AREA: Area = Area {
         a_line_that_differs_from_the_running_kernel_is_refused,
         two_on_different_functions_come_and_go_in_any_order,
         the_second_on_a_function_is_refused_until_the_first_has_gone,
+        the_second_is_refused_by_either_back_end,
+        a_second_line_on_a_function_is_refused,
         vkernel_beside_another_module_is_refused_its_function,
     ],
 };
+
+const FTRACE: &str = "backend=ftrace";
+/// By ftrace where it cannot be inline.
+const INLINE: &str = "backend=inline";
+
+/// The functions that ftrace diverts or traces.
+const TRACED: &str = "/sys/kernel/tracing/enabled_functions";
 
 const THP: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
 const RATIO: &str = "/proc/sys/vm/overcommit_ratio";
@@ -42,8 +52,13 @@ struct Stranger(&'static str);
 
 impl Stranger {
     fn load(name: &'static str) -> Result<Self> {
+        Self::by(name, FTRACE)
+    }
+
+    /// Loads one whose hooks go in by a back end.
+    fn by(name: &'static str, backend: &str) -> Result<Self> {
         let object = format!("/vk/{name}.ko");
-        program::output(&["insmod", &object])?;
+        program::output(&["insmod", &object, backend])?;
         Ok(Self(name))
     }
 
@@ -64,9 +79,9 @@ impl Drop for Stranger {
 }
 
 /// Loads a module that is expected to be refused; returns what the log says of it.
-fn refused(name: &'static str) -> Result<String, crate::problem::Problem> {
+fn refused(name: &'static str, backend: &str) -> Result<String, crate::problem::Problem> {
     let log = KernelLog::from_now()?;
-    let loaded = Stranger::load(name);
+    let loaded = Stranger::by(name, backend);
     expect(loaded.is_err(), format!("{name} was loaded"), "a refusal")?;
     Ok(log.lines()?.join(" | "))
 }
@@ -91,6 +106,20 @@ fn vk_hooks_example_halves_the_commit_limit() -> Outcome {
     half.unload()?;
     // Pages of 4 kB: half of them is rounded down.
     expect_eq("CommitLimit with it", during, before / 8 * 4)?;
+    expect_eq("CommitLimit after it", commit_limit()?, before)
+}
+
+fn vk_hooks_example_does_so_inline() -> Outcome {
+    let before = commit_limit()?;
+    let half = Stranger::by("half", INLINE)?;
+    let (during, traced) = (commit_limit()?, fs::read_to_string(TRACED)?);
+    half.unload()?;
+    expect_eq("CommitLimit with it", during, before / 8 * 4)?;
+    expect(
+        !traced.contains("vm_commit_limit"),
+        traced,
+        "none by ftrace",
+    )?;
     expect_eq("CommitLimit after it", commit_limit()?, before)
 }
 
@@ -154,7 +183,7 @@ fn vk_sysctls_example_has_a_value_for_containers() -> Outcome {
 }
 
 fn a_line_that_differs_from_the_running_kernel_is_refused() -> Outcome {
-    let said = refused("wrong")?;
+    let said = refused("wrong", FTRACE)?;
     let why = "overcommit_ratio_handler: by its BTF its 1st argument is another";
     expect_contains("the log", &said, why)
 }
@@ -189,12 +218,8 @@ fn two_on_different_functions_come_and_go_in_any_order() -> Outcome {
 fn the_second_on_a_function_is_refused_until_the_first_has_gone() -> Outcome {
     let before = commit_limit()?;
     let half = Stranger::load("half")?;
-    let said = refused("quarter")?;
-    expect_contains(
-        "the log",
-        &said,
-        "quarter: vm_commit_limit: somebody else diverts it",
-    )?;
+    let said = refused("quarter", FTRACE)?;
+    expect_contains("the log", &said, TAKEN)?;
     expect_eq(
         "CommitLimit with the first",
         commit_limit()?,
@@ -211,8 +236,39 @@ fn the_second_on_a_function_is_refused_until_the_first_has_gone() -> Outcome {
     expect_eq("CommitLimit with none", commit_limit()?, before)
 }
 
+/// What the second says of the first.
+const TAKEN: &str =
+    "quarter: vm_commit_limit: a hook of another module has it: vk_stub_vm_commit_limit [half]";
+
+fn the_second_is_refused_by_either_back_end() -> Outcome {
+    let before = commit_limit()?;
+    for (first, second) in [(INLINE, INLINE), (INLINE, FTRACE), (FTRACE, INLINE)] {
+        let half = Stranger::by("half", first)?;
+        let said = refused("quarter", second)?;
+        expect_contains(&format!("the log: {first}, {second}"), &said, TAKEN)?;
+        expect_eq("CommitLimit", commit_limit()?, before / 8 * 4)?;
+        half.unload()?;
+    }
+    let quarter = Stranger::by("quarter", INLINE)?;
+    expect_eq("CommitLimit at last", commit_limit()?, before / 8 * 4)?;
+    quarter.unload()?;
+    expect_eq("CommitLimit with none", commit_limit()?, before)
+}
+
+fn a_second_line_on_a_function_is_refused() -> Outcome {
+    let before = commit_limit()?;
+    for backend in [FTRACE, INLINE] {
+        let said = refused("twice", backend)?;
+        let why = "vm_commit_limit: another hook of this module is on the same function";
+        expect_contains(&format!("the log: {backend}"), &said, why)?;
+        expect_eq("CommitLimit", commit_limit()?, before)?;
+    }
+    Ok(())
+}
+
+/// By ftrace, while the other is inline.
 fn vkernel_beside_another_module_is_refused_its_function() -> Outcome {
-    let half = Stranger::load("half")?;
+    let half = Stranger::by("half", INLINE)?;
     let loaded = Loaded::with(&[])?;
     let mut scout = Scout::send_into_new_namespace()?;
     let request = format!(
