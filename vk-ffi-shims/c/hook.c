@@ -407,6 +407,11 @@ bool vk_hook_is_named(unsigned int id)
 	return h->by_name.name && !h->refusal;
 }
 
+const char *vk_hook_held(unsigned int id)
+{
+	return vk_hook_table[id]->held;
+}
+
 void vk_hook_refuse(unsigned int id, const unsigned char *why, unsigned long len)
 {
 	struct vk_hook *h = vk_hook_table[id];

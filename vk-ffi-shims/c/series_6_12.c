@@ -164,13 +164,13 @@ VK_HOOK_STATIC(newseg, PRE(SEGMENT), int, struct ipc_namespace *, struct ipc_par
  * Those that answer for the gate first. The type of who asks is that of later series: the function
  * itself takes flags, below.
  */
-VK_HOOK_FOUND(thp_allowable_orders, __thp_vma_allowable_orders, vk_find_thp_allowable_orders,
-	      SHADOW(VMA), unsigned long, struct vm_area_struct *, unsigned long, vk_tva_t,
-	      unsigned long);
-VK_HOOK_FOUND(thp_enabled_show, enabled_show, vk_find_thp_enabled_show, REPLACE(CURRENT),
-	      VK_SYSFS_SHOW);
-VK_HOOK_FOUND(thp_enabled_store, enabled_store, vk_find_thp_enabled_store, SHADOW(CURRENT),
-	      VK_SYSFS_STORE);
+VK_HOOK_ELSEWHERE(thp_allowable_orders, __thp_vma_allowable_orders, vk_find_thp_allowable_orders,
+		  SHADOW(VMA), unsigned long, struct vm_area_struct *, unsigned long, vk_tva_t,
+		  unsigned long);
+VK_HOOK_FOUND(thp_enabled_show, enabled_show, vk_find_thp_enabled_show,
+	      struct kobj_attribute, show, REPLACE(CURRENT), VK_SYSFS_SHOW);
+VK_HOOK_FOUND(thp_enabled_store, enabled_store, vk_find_thp_enabled_store,
+	      struct kobj_attribute, store, SHADOW(CURRENT), VK_SYSFS_STORE);
 VK_HOOK_STATIC(anon_enabled_show, SHADOW(CURRENT), VK_SYSFS_SHOW);
 VK_HOOK_STATIC(anon_enabled_store, SHADOW(CURRENT), VK_SYSFS_STORE);
 
@@ -178,10 +178,10 @@ VK_HOOK_STATIC(anon_enabled_store, SHADOW(CURRENT), VK_SYSFS_STORE);
 #define VK_HOOK_FEATURE VK_FEATURE_THP_DEFRAG
 
 VK_HOOK(vma_thp_gfp_mask, REPLACE(VMA_OR_CURRENT), gfp_t, struct vm_area_struct *);
-VK_HOOK_FOUND(thp_defrag_show, defrag_show, vk_find_thp_defrag_show, REPLACE(CURRENT),
-	      VK_SYSFS_SHOW);
-VK_HOOK_FOUND(thp_defrag_store, defrag_store, vk_find_thp_defrag_store, REPLACE(CURRENT),
-	      VK_SYSFS_STORE);
+VK_HOOK_FOUND(thp_defrag_show, defrag_show, vk_find_thp_defrag_show,
+	      struct kobj_attribute, show, REPLACE(CURRENT), VK_SYSFS_SHOW);
+VK_HOOK_FOUND(thp_defrag_store, defrag_store, vk_find_thp_defrag_store,
+	      struct kobj_attribute, store, REPLACE(CURRENT), VK_SYSFS_STORE);
 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_THP_SHMEM

@@ -46,6 +46,8 @@ struct vk_hook {
 	void *host_trampoline;
 	/* For functions whose name is not unique: finds the address in data. */
 	unsigned long (*find)(void);
+	/* In which field of a structure, as "structure.field", or NULL: BTF has its prototype. */
+	const char *held;
 	/* The line's prototype: the types of the arguments, and all as they cross (VK_CODE). */
 	const char *takes;
 	unsigned int arguments;

@@ -69,13 +69,20 @@
 /* The same where the hook has a name of its own. */
 #define VK_HOOK_AS(name, function, how, prototype...)			\
 	__VK_DECLARED(function, prototype)				\
-	__VK_HOOK(name, #function, #function, NULL, how, prototype)
+	__VK_HOOK(name, #function, #function, NULL, NULL, how, prototype)
 /* A function that no header declares: only BTF knows it. */
 #define VK_HOOK_STATIC(function, how, prototype...)			\
-	__VK_HOOK(function, #function, #function, NULL, how, prototype)
-/* A function whose symbol is not unique: @find returns its address, from data. */
-#define VK_HOOK_FOUND(name, function, find, how, prototype...)		\
-	__VK_HOOK(name, #function, NULL, find, how, prototype)
+	__VK_HOOK(function, #function, #function, NULL, NULL, how, prototype)
+/*
+ * A function whose symbol is not unique: @find returns its address, which it has from the pointer
+ * @field in a @structure. That pointer's type is compared, here and when the module is loaded.
+ */
+#define VK_HOOK_FOUND(name, function, find, structure, field, how, prototype...) \
+	__VK_HELD(structure, field, prototype)				\
+	__VK_HOOK(name, #function, NULL, find, #structure "." #field, how, prototype)
+/* The same for a function that no pointer leads to: nothing is compared. */
+#define VK_HOOK_ELSEWHERE(name, function, find, how, prototype...)	\
+	__VK_HOOK(name, #function, NULL, find, NULL, how, prototype)
 
 /*
  * The hooks in the order of their lines, which is that in which they are armed: vk_hook_table[],
@@ -99,8 +106,13 @@ VK_STUB_OFFSETS
 	static_assert(__builtin_types_compatible_p(typeof(function), ret(VK_TYPES(args))), \
 		      #function " is not what the kernel's header says");
 
-#define __VK_HOOK(name, function, looked_up, found, how, ret, args...)	\
-	__VK_SPLIT(name, function, looked_up, found, #args, __VK_HOW_##how, ret, ##args)
+#define __VK_HELD(structure, field, ret, args...)			\
+	static_assert(__builtin_types_compatible_p(typeof(*((structure *)0)->field), \
+						   ret(VK_TYPES(args))), \
+		      #structure "." #field " is not what the kernel's header says");
+
+#define __VK_HOOK(name, function, looked_up, found, held, how, ret, args...) \
+	__VK_SPLIT(name, function, looked_up, found, held, #args, __VK_HOW_##how, ret, ##args)
 #define __VK_SPLIT(...) __VK_DECLARE(__VA_ARGS__)
 
 #define __VK_HOW_PRE(filter)		PRE, PASS, filter
@@ -129,7 +141,7 @@ VK_STUB_OFFSETS
  * The static calls carry the prototype. A handler need not be there in a file that says so, for
  * modules that use some of its hooks only: then ours get what the host gets.
  */
-#define __VK_DECLARE(hook_, symbol_, looked_up, found, takes_, kind_, as, filter, ret, args...) \
+#define __VK_DECLARE(hook_, symbol_, looked_up, found, held_, takes_, kind_, as, filter, ret, args...) \
 	ret vk_original_##hook_(VK_PARAMS(args));			\
 	ret vk_host_##hook_##_call(VK_PARAMS(args));			\
 	DEFINE_STATIC_CALL_NULL(vk_original_##hook_, vk_original_##hook_);	\
@@ -149,6 +161,7 @@ VK_STUB_OFFSETS
 		.symbol = symbol_,					\
 		.by_name = { .name = looked_up, .feature = VK_HOOK_FEATURE },	\
 		.find = found,						\
+		.held = held_,						\
 		.feature = VK_HOOK_FEATURE,				\
 		.kind = VK_KIND_##as,					\
 		.subject = __VK_SUBJECT_##filter,			\

@@ -106,6 +106,8 @@ unsigned int vk_hook_arguments(unsigned int id);
 const char *vk_hook_takes(unsigned int id);
 /* Whether it is found by its name, and nothing else was found wrong with it. */
 bool vk_hook_is_named(unsigned int id);
+/* For one that is found in data: "struct NAME.FIELD", the pointer that led to it. Else NULL. */
+const char *vk_hook_held(unsigned int id);
 /* Refuses a planned hook, and its feature, for a reason that lasts. Before anything is armed. */
 void vk_hook_refuse(unsigned int id, const unsigned char *why, unsigned long len);
 

@@ -78,6 +78,9 @@ unsafe extern "C" {
     pub fn vk_hook_is_named(id: ::core::ffi::c_uint) -> bool;
 }
 unsafe extern "C" {
+    pub fn vk_hook_held(id: ::core::ffi::c_uint) -> *const ::core::ffi::c_char;
+}
+unsafe extern "C" {
     pub fn vk_hook_refuse(
         id: ::core::ffi::c_uint,
         why: *const ::core::ffi::c_uchar,

@@ -10,6 +10,8 @@ const MAGIC: u32 = 0xeb9f;
 const HEADER_LEN: usize = 24;
 const HEADER_LEN_WITH_LAYOUT: usize = 32;
 const TYPE_LEN: usize = 12;
+/// The length of a member of a structure.
+const MEMBER_LEN: usize = 12;
 
 /// How deep types may be nested by value or as function types: the stack is the kernel's.
 const MAX_DEPTH: u32 = 24;
@@ -266,6 +268,43 @@ impl<'a> Btf<'a> {
         Ok(())
     }
 
+    /// Returns the prototype of what the field `field` of the structure `name` points to; `None` if there is
+    /// no such field, or it points to no function.
+    ///
+    /// # Errors
+    ///
+    /// The BTF is malformed.
+    pub fn method(&self, name: &str, field: &str) -> Result<Option<Prototype<'_>>, BtfError> {
+        let mut at = 0;
+        while at < self.types.len() {
+            let (found, next) = self.read(at)?;
+            if found.kind == STRUCT && self.is_named(&found, name.as_bytes()) {
+                for member in found.tail.chunks_exact(MEMBER_LEN) {
+                    let part = |at| word(member, at).ok_or(BtfError::Truncated);
+                    if self.string(part(0)?)? == field.as_bytes() {
+                        return self.pointed_prototype(part(4)?);
+                    }
+                }
+            }
+            at = next;
+        }
+        Ok(None)
+    }
+
+    /// Returns the prototype that the type `id` points to, if it does.
+    fn pointed_prototype(&self, mut id: u32) -> Result<Option<Prototype<'_>>, BtfError> {
+        for _ in 0..MAX_DEPTH {
+            match self.get(id)? {
+                Some(found) if found.kind == FUNC_PROTO => {
+                    return Ok(Some(Prototype { btf: self, id }));
+                }
+                Some(found) if found.kind == PTR || is_transparent(found.kind) => id = found.size,
+                _ => return Ok(None),
+            }
+        }
+        Err(BtfError::Depth)
+    }
+
     /// Sums the signatures of the types of this name: the order in the file says nothing.
     fn find(
         &self,
@@ -447,7 +486,7 @@ impl<'a> Btf<'a> {
         hash.word(found.size);
         hash.word(found.vlen);
         hash.byte(u8::from(found.flag));
-        for member in found.tail.chunks_exact(12) {
+        for member in found.tail.chunks_exact(MEMBER_LEN) {
             let field = |at| word(member, at).ok_or(BtfError::Truncated);
             hash.bytes(self.string(field(0)?)?);
             hash.byte(0);
@@ -479,19 +518,20 @@ impl<'a> Btf<'a> {
     fn bare(&self, mut id: u32) -> Result<Option<Type<'a>>, BtfError> {
         for _ in 0..MAX_DEPTH {
             match self.get(id)? {
-                Some(found)
-                    if matches!(
-                        found.kind,
-                        TYPEDEF | VOLATILE | CONST | RESTRICT | TYPE_TAG | DECL_TAG
-                    ) =>
-                {
-                    id = found.size;
-                }
+                Some(found) if is_transparent(found.kind) => id = found.size,
                 other => return Ok(other),
             }
         }
         Err(BtfError::Depth)
     }
+}
+
+/// Whether a type of this kind is another one under a name or with a mark.
+fn is_transparent(kind: u32) -> bool {
+    matches!(
+        kind,
+        TYPEDEF | VOLATILE | CONST | RESTRICT | TYPE_TAG | DECL_TAG
+    )
 }
 
 fn deeper(depth: u32) -> Result<u32, BtfError> {

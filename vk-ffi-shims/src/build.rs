@@ -321,7 +321,33 @@ mod running {
         btf.each_function(|name, prototype| compare_one(&mut named, name, &prototype))
             .map_err(|_: BtfError| "this kernel's BTF cannot be read")?;
         for one in named.iter().filter(|one| !one.is_compared) {
-            refuse(one.hook, "this kernel's BTF does not have it");
+            refuse(one.hook, NOT_THERE);
+        }
+        for &hook in Ftrace::hooks() {
+            compare_held(&btf, hook).map_err(|_: BtfError| "this kernel's BTF cannot be read")?;
+        }
+        Ok(())
+    }
+
+    const NOT_THERE: &str = "this kernel's BTF does not have it";
+
+    /// Compares the line of a hook that is found in data with the type of the pointer that led to it.
+    fn compare_held(btf: &Btf<'_>, hook: HookId) -> Result<(), BtfError> {
+        // SAFETY: A number of a hook; what C returns is null or a string literal.
+        let held = unsafe { text(bindings::vk_hook_held(hook.0)) };
+        let names = held.strip_prefix("struct ").unwrap_or(held);
+        let Some((structure, field)) = names.split_once('.') else {
+            return Ok(());
+        };
+        let mut codes = [0; CODES];
+        let line = line_of(hook, &mut codes);
+        match btf.method(structure, field)? {
+            None => refuse(hook, NOT_THERE),
+            Some(prototype) => {
+                if let Some(difference) = line.difference(&prototype)? {
+                    refuse(hook, difference.as_str());
+                }
+            }
         }
         Ok(())
     }

@@ -381,3 +381,58 @@ fn a_structure_as_large_as_a_register_is_passed_as_a_number() {
         assert_eq!(compared, Ok(()));
     }
 }
+
+/// `struct kobj_attribute` with a method behind a typedef and one that is another, and a field that is
+/// none.
+fn attribute() -> Vec<u8> {
+    let mut btf = Maker::new();
+    let long = btf.int("long", 8);
+    let kobj = btf.add("kobject", FWD, 0, 0, &[]);
+    let kobj = btf.add("", PTR, 0, kobj, &[]);
+    let show = btf.add("", PROTO, 1, long, &[0, kobj]);
+    let show = btf.add("", PTR, 0, show, &[]);
+    let show = btf.add("show_t", TYPEDEF, 0, show, &[]);
+    let store = btf.add("", PROTO, 2, long, &[0, kobj, 0, long]);
+    let store = btf.add("", PTR, 0, store, &[]);
+    btf.structure("attribute", 8, &[("show", long, 0)]);
+    let members = [
+        ("attr", long, 0),
+        ("show", show, 64),
+        ("store", store, 128),
+        ("kobj", kobj, 192),
+    ];
+    btf.structure("kobj_attribute", 32, &members);
+    btf.bytes()
+}
+
+#[test]
+fn a_method_is_what_a_field_points_to() -> Result<(), BtfError> {
+    let (bytes, mut index) = (attribute(), [0; 4]);
+    let btf = Btf::parse(&bytes, &mut index)?;
+    let line = Line {
+        codes: &[80, 82],
+        takes: "struct kobject *",
+    };
+    let show = btf.method("kobj_attribute", "show")?.expect("a method");
+    assert_eq!(line.difference(&show)?, None);
+    let store = btf.method("kobj_attribute", "store")?.expect("a method");
+    assert_eq!(line.difference(&store)?, Some(Difference::Arguments));
+    Ok(())
+}
+
+#[test]
+fn what_is_no_method_is_none() -> Result<(), BtfError> {
+    let (bytes, mut index) = (attribute(), [0; 4]);
+    let btf = Btf::parse(&bytes, &mut index)?;
+    for (structure, field) in [
+        ("kobj_attribute", "attr"),
+        ("kobj_attribute", "kobj"),
+        ("kobj_attribute", "sho"),
+        ("attribute", "show"),
+        ("no_such", "show"),
+    ] {
+        let found = btf.method(structure, field)?.is_some();
+        assert!(!found, "{structure}.{field}");
+    }
+    Ok(())
+}

@@ -107,12 +107,12 @@ impl<'a> HookLine<'a> {
         // Behind the hook's own name, where it has one.
         let nth = match word {
             "VK_HOOK" | "VK_HOOK_STATIC" => 0,
-            "VK_HOOK_AS" | "VK_HOOK_FOUND" => 1,
+            "VK_HOOK_AS" | "VK_HOOK_FOUND" | "VK_HOOK_ELSEWHERE" => 1,
             _ => return None,
         };
         Some(Self {
             function: rest.split(',').nth(nth)?.trim(),
-            is_by_name: word != "VK_HOOK_FOUND",
+            is_by_name: !matches!(word, "VK_HOOK_FOUND" | "VK_HOOK_ELSEWHERE"),
         })
     }
 }
