@@ -150,6 +150,10 @@ const char *vk_inline_refusal(void)
 
 	if (is_ready)
 		return "";
+	/* Parts of a function beside NAME.cold: numbered by gcc 8, of any number by Propeller. */
+	if (IS_ENABLED(CONFIG_PROPELLER_CLANG) ||
+	    (IS_ENABLED(CONFIG_CC_IS_GCC) && CONFIG_GCC_VERSION < 90000))
+		return "names for all parts of its functions";
 	for (i = 0; i < ARRAY_SIZE(vk_inline_symbols); i++)
 		if (!vk_symbol(vk_inline_symbols[i]))
 			return vk_inline_symbols[i];
