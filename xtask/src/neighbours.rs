@@ -20,6 +20,7 @@ const SOURCES: &[(&str, &str)] = &[
         include_str!("../neighbours/vk_livepatch.c"),
     ),
     ("vk_vandal.c", include_str!("../neighbours/vk_vandal.c")),
+    ("vk_watch.c", include_str!("../neighbours/vk_watch.c")),
     (
         "vk_benchpatch.c",
         include_str!("../neighbours/vk_benchpatch.c"),
@@ -32,6 +33,7 @@ const OBJECTS: &[&str] = &[
     "vk_livepatch.ko",
     "vk_benchpatch.ko",
     "vk_vandal.ko",
+    "vk_watch.ko",
 ];
 
 /// Builds them for the kernel of `kdir` and adds them to `payload`.

@@ -72,6 +72,22 @@ impl Segment {
     }
 }
 
+/// Returns the address of the one symbol of the kernel itself that has this name.
+///
+/// # Errors
+///
+/// There is none, or more than one.
+pub(crate) fn kernel_symbol(name: &str) -> Result<u64> {
+    let text = fs::read_to_string("/proc/kallsyms").context("cannot read /proc/kallsyms")?;
+    let mut lines = text
+        .lines()
+        .filter(|line| line.split(' ').nth(2) == Some(name));
+    let line = lines.next().with_context(|| format!("no symbol {name}"))?;
+    ensure!(lines.next().is_none(), "{name} is not unique");
+    let digits = line.split(' ').next().unwrap_or_default();
+    Ok(u64::from_str_radix(digits, 16)?)
+}
+
 /// Returns the symbols of the module whose names begin with `prefix`: address and name.
 ///
 /// # Errors

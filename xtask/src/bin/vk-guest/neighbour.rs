@@ -1,6 +1,7 @@
 //! Modules of others beside ours: a kprobe, a live patch.
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,6 +20,10 @@ pub(crate) struct Probe(());
 /// Somebody who overwrites a hook; what was there comes back when it is let go.
 #[derive(Debug)]
 pub(crate) struct Vandal(());
+
+/// Somebody who unwinds from whatever reads a word of data; it stops when it is let go.
+#[derive(Debug)]
+pub(crate) struct Watch(());
 
 /// A live patch; it is taken off when it is let go.
 #[derive(Debug)]
@@ -78,6 +83,47 @@ impl Vandal {
 }
 
 impl Drop for Vandal {
+    fn drop(&mut self) {
+        remove(Self::NAME);
+    }
+}
+
+impl Watch {
+    const NAME: &'static str = "vk_watch";
+
+    /// Watches who reads the word at `data` from code in `from`.
+    ///
+    /// # Errors
+    ///
+    /// The kernel has no debug register for it.
+    pub(crate) fn put(data: u64, from: Range<u64>) -> Result<Self> {
+        let words = [
+            format!("data={data:#x}"),
+            format!("from={:#x}", from.start),
+            format!("to={:#x}", from.end),
+        ];
+        let put = insert(Self::NAME, &words)?;
+        put.map(|()| Self(())).map_err(|why| anyhow!(why))
+    }
+
+    /// Returns how many frames were found beyond the last reader, and whether the unwinder vouched for
+    /// them; `None` if there was no reader.
+    ///
+    /// # Errors
+    ///
+    /// It is not there.
+    pub(crate) fn seen(&self) -> Result<Option<(u32, bool)>> {
+        let read = |name: &str| -> Result<String> {
+            let path = format!("/sys/module/{}/parameters/{name}", Self::NAME);
+            Ok(fs::read_to_string(path)?.trim().to_owned())
+        };
+        let frames = read("frames")?.parse()?;
+        let is_certain = read("is_certain")? == "Y";
+        Ok((read("hits")? != "0").then_some((frames, is_certain)))
+    }
+}
+
+impl Drop for Watch {
     fn drop(&mut self) {
         remove(Self::NAME);
     }

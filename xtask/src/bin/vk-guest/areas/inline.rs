@@ -4,6 +4,7 @@ mod again;
 mod choice;
 mod jump;
 mod stuck;
+mod trace;
 mod when;
 
 use crate::area::{checks, Area, Module};
@@ -11,6 +12,7 @@ use again::*;
 use choice::*;
 use jump::*;
 use stuck::*;
+use trace::*;
 use when::*;
 
 /// The area.
@@ -30,7 +32,10 @@ pub(crate) const AREA: Area = Area {
         three_loads_and_unloads_under_load,
         a_kprobe_on_the_jump_keeps_it_in,
         a_kprobe_on_displaced_instructions_keeps_it_out,
+        a_breakpoint_in_a_part_of_the_function_keeps_it_out,
         whichever_step_fails_nothing_is_left,
+        the_way_back_from_a_trampoline_is_unknown_and_said_to_be,
+        a_livepatch_elsewhere_goes_in_and_out_under_load,
         each_container_reads_its_own,
         the_host_keeps_its_own,
         a_write_from_inside_is_refused,

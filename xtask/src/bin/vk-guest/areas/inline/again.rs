@@ -1,7 +1,7 @@
 //! Checks of other areas, once more with the module's hooks by the inline back end.
 
 use crate::area::Area;
-use crate::areas::{hook, overcommit, registry, sysctl};
+use crate::areas::{coexist, hook, overcommit, registry, sysctl};
 use crate::problem::{fail, Outcome};
 
 /// Makes a check of the same name of each: `again!(sysctl: the_host_keeps_its_own)`.
@@ -45,6 +45,8 @@ again!(hook:
     a_kprobe_comes_second,
     an_fprobe_comes_second,
 );
+
+again!(coexist: a_livepatch_elsewhere_goes_in_and_out_under_load);
 
 fn run(area: &Area, name: &str) -> Outcome {
     match area.checks.iter().find(|check| check.name == name) {

@@ -50,7 +50,7 @@ pub(super) struct Jump {
     /// What it displaces.
     pub(super) displaced: Vec<u8>,
     stub: u64,
-    trampoline: u64,
+    pub(super) trampoline: u64,
 }
 
 impl Jump {

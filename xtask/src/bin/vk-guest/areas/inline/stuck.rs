@@ -8,12 +8,14 @@ use anyhow::{Context, Result};
 
 use super::jump::{Entry, Jump, FEATURES};
 use crate::door::{Door, Reply};
+use crate::kernel_text::kernel_symbol;
 use crate::loaded::Loaded;
 use crate::policy::{set, target, MODE};
 use crate::problem::{expect, expect_contains, expect_eq, skip, Outcome};
 use crate::program;
 use crate::row::{row, rows};
 use crate::scout::Scout;
+use crate::setting::Setting;
 
 const KPROBES: &str = "/sys/kernel/tracing/kprobe_events";
 const HOOK: &str = "vm_commit_limit";
@@ -119,6 +121,30 @@ pub(super) fn a_kprobe_on_displaced_instructions_keeps_it_out() -> Outcome {
     }
     rows("arm", "", FEATURES)?;
     expect(Jump::all()?.len() >= 6, "fewer", "6 jumps")
+}
+
+/// The part of a function that the compiler put elsewhere is decoded too: a branch from there, as anything
+/// that cannot be read, is seen.
+pub(super) fn a_breakpoint_in_a_part_of_the_function_keeps_it_out() -> Outcome {
+    const OPTIMIZATION: &str = "/proc/sys/debug/kprobes-optimization";
+    let Ok(part) = kernel_symbol("newseg.cold") else {
+        return skip("this kernel's newseg() is in one part");
+    };
+    let _loaded = Loaded::with(&["armed=0"])?;
+    rows("arm", "", &[("backend.newseg", "inline")])?;
+    // It shall stay a breakpoint.
+    let _unoptimised = Setting::put(OPTIMIZATION, "0")?;
+    let kprobe = Kprobe::put(part, true)?;
+    let refused = ask("vkernel 1 arm\nfeature=overcommit\n")?;
+    let why = "newseg cannot be hooked inline: a breakpoint at +0x0 [cc]";
+    expect_contains("the refusal", refused.head(), why)?;
+    drop(kprobe);
+    rows("arm", "", &[("feature", "overcommit")])?;
+    expect_eq(
+        "newseg",
+        row("hooks", "", "newseg")?.word("backend"),
+        "inline",
+    )
 }
 
 /// Two hooks, both inline: a step of the second takes the first out again.
