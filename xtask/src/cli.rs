@@ -62,6 +62,9 @@ enum Task {
         /// Boot this kernel of the lab's own instead of the stock kernel
         #[arg(long)]
         kernel: Option<Variant>,
+        /// Load the module with `backend=inline` in every area
+        #[arg(long)]
+        inline: bool,
     },
     /// Run what needs no kernel: the area `build`, and whether generated files are fresh
     Check,
@@ -239,11 +242,17 @@ pub(crate) fn run() -> Result<ExitCode> {
         Task::Module { kdir } => module(kdir)?,
         Task::Shell => shell()?,
         Task::Demo => return demo::run(),
-        Task::Test { area, only, kernel } => {
+        Task::Test {
+            area,
+            only,
+            kernel,
+            inline,
+        } => {
             return test::run(&test::Wanted {
                 areas: &area,
                 only: only.as_deref(),
                 kernel,
+                is_inline: inline,
             })
         }
         Task::Check => return check::run(),

@@ -23,6 +23,8 @@ pub enum Request {
         areas: Vec<String>,
         /// Only checks whose name has this in it.
         only: Option<String>,
+        /// Load the module with its hooks by the inline back end in all of them.
+        is_inline: bool,
     },
     /// Run the demo.
     Demo,
@@ -68,6 +70,7 @@ mod tests {
         let request = Request::Test {
             areas: vec!["host".to_owned()],
             only: None,
+            is_inline: false,
         };
         let text = serde_json::to_string(&request)?;
         assert_eq!(serde_json::from_str::<Request>(&text)?, request);

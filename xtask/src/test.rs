@@ -76,6 +76,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) only: Option<&'a str>,
     /// Boot this kernel of the lab's own instead of the stock kernel.
     pub(crate) kernel: Option<Variant>,
+    /// Load the module with its hooks by the inline back end.
+    pub(crate) is_inline: bool,
 }
 
 /// Runs the wanted areas and prints their lines and the sum.
@@ -200,7 +202,7 @@ fn run_guests(
             .map(|(console, areas)| {
                 let console = lab.cache.logs().join(console);
                 let guest = &guest;
-                scope.spawn(move || run_guest(guest, payload, areas, wanted.only, &console))
+                scope.spawn(move || run_guest(guest, payload, areas, wanted, &console))
             })
             .collect();
         let joined = running.into_iter().map(|guest| {
@@ -219,13 +221,14 @@ fn run_guest(
     guest: &Guest,
     payload: &Payload,
     areas: Vec<String>,
-    only: Option<&str>,
+    wanted: &Wanted<'_>,
     console: &Path,
 ) -> Result<Report> {
     let mut report = Report::default();
     let request = Request::Test {
         areas: areas.clone(),
-        only: only.map(str::to_owned),
+        only: wanted.only.map(str::to_owned),
+        is_inline: wanted.is_inline,
     };
     guest.run(payload, &request, console, GUEST_LIMIT, &mut report)?;
     for area in areas {

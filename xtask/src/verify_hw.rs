@@ -81,6 +81,7 @@ fn boot(lab: &Lab, name: &'static str, append: &str) -> Result<Boot> {
     let request = Request::Test {
         areas: AREAS.iter().map(|area| (*area).to_owned()).collect(),
         only: None,
+        is_inline: false,
     };
     let console = lab.cache.logs().join("verify-hw-console.log");
     let mut report = Report::default();

@@ -16,8 +16,17 @@ pub(crate) const NAME: &str = "vkernel";
 /// Whether it is loaded with its hooks by the inline back end.
 static IS_INLINE: AtomicBool = AtomicBool::new(false);
 
+/// Whether it is so in every area.
+static IS_ALWAYS_INLINE: AtomicBool = AtomicBool::new(false);
+
+/// Loads it with the inline back end in every area, if so.
+pub(crate) fn always_inline(is_so: bool) {
+    IS_ALWAYS_INLINE.store(is_so, Ordering::Relaxed);
+}
+
 /// Loads it with the inline back end from now on, or without; tells whether that is a change.
 pub(crate) fn use_inline(is_inline: bool) -> bool {
+    let is_inline = is_inline || IS_ALWAYS_INLINE.load(Ordering::Relaxed);
     IS_INLINE.swap(is_inline, Ordering::Relaxed) != is_inline
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use xtask::protocol::Line;
 use xtask::request::{Request, FILE, PAYLOAD};
 
-use crate::{bench, demo, leaks, port, program, selftests, shell, test, torture, watchdog};
+use crate::{bench, demo, leaks, module, port, program, selftests, shell, test, torture, watchdog};
 
 /// Does it, and closes the report.
 pub(crate) fn run() -> ExitCode {
@@ -29,8 +29,13 @@ fn request() -> Result<Request> {
 
 fn serve(request: Request) -> Result<()> {
     match request {
-        Request::Test { areas, only } => {
+        Request::Test {
+            areas,
+            only,
+            is_inline,
+        } => {
             watchdog::start();
+            module::always_inline(is_inline);
             test::run(&areas, only.as_deref());
         }
         Request::Bench { workloads, samples } => bench::run(&workloads, samples)?,
