@@ -37,7 +37,7 @@ pub enum Field {
 
 impl Key {
     /// Every key, in the order in which they are shown.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Thp(vk_thp::Key::Enabled),
         Self::Thp(vk_thp::Key::Defrag),
         Self::Thp(vk_thp::Key::ShmemEnabled),
@@ -49,6 +49,7 @@ impl Key {
         Self::Sysctl(vk_sysctl::Key::MaxMapCount),
         Self::Sysctl(vk_sysctl::Key::MmapMinAddr),
         Self::Sysctl(vk_sysctl::Key::NrOpen),
+        Self::Sysctl(vk_sysctl::Key::FileMax),
         Self::Sysctl(vk_sysctl::Key::PipeMaxSize),
         Self::Sysctl(vk_sysctl::Key::PipeUserPagesHard),
         Self::Sysctl(vk_sysctl::Key::PipeUserPagesSoft),

@@ -17,6 +17,7 @@ mod recent;
 mod refusal;
 mod request;
 mod ring;
+mod served;
 
 pub use claim::{Claim, Claimant};
 pub use comm::Comm;
@@ -30,3 +31,4 @@ pub use recent::Recent;
 pub use refusal::{Refusal, What};
 pub use request::{Line, Lines, Request, Target, Verb, REQUEST_MAX};
 pub use ring::{Cursor, Ring, Told};
+pub use served::{features, parameter_of, served_by, SERVED};

@@ -42,12 +42,13 @@ static const char *const vk_feature_names[VK_FEATURES] = {
 	[VK_FEATURE_PERMISSION] = "permission",
 	[VK_FEATURE_PROTECTION] = "protection",
 	[VK_FEATURE_MAPS] = "maps",
-	[VK_FEATURE_MIN_ADDR] = "min_addr",
+	[VK_FEATURE_MIN_ADDR] = "min-addr",
 	[VK_FEATURE_DESCRIPTORS] = "descriptors",
 	[VK_FEATURE_PIPES] = "pipes",
 	[VK_FEATURE_MOUNTS] = "mounts",
 	[VK_FEATURE_THREADS] = "threads",
 	[VK_FEATURE_LOG] = "log",
+	[VK_FEATURE_FILES] = "files",
 };
 
 void vk_hook_lead(unsigned int id, unsigned long to)

@@ -19,6 +19,7 @@ static struct {
 	const char *symbol;
 	unsigned int bytes;		/* of an int or an unsigned long */
 	unsigned int feature;		/* of the hooks that hold the host to its own, if it can be wide */
+	unsigned int offset;		/* in the variable, where that is a structure */
 	void *data;
 	bool is_wide;
 	unsigned int host;		/* while it is wide; under vk_wide_lock */
@@ -36,6 +37,10 @@ static struct {
 	[VK_PARAMETER_MOUNT_MAX] = { "sysctl_mount_max", sizeof(int) },
 	[VK_PARAMETER_THREADS_MAX] = { "max_threads", sizeof(int) },
 	[VK_PARAMETER_DMESG_RESTRICT] = { "dmesg_restrict", sizeof(int) },
+	[VK_PARAMETER_FILE_MAX] = {
+		"files_stat", sizeof(unsigned long),
+		.offset = offsetof(struct files_stat_struct, max_files),
+	},
 };
 
 static DEFINE_SPINLOCK(vk_wide_lock);
@@ -45,8 +50,11 @@ void vk_parameter_bind(void)
 {
 	unsigned int p;
 
-	for (p = 0; p < VK_PARAMETERS; p++)
+	for (p = 0; p < VK_PARAMETERS; p++) {
 		VK_BIND(vk_parameters[p].data, vk_parameters[p].symbol);
+		if (vk_parameters[p].data)
+			vk_parameters[p].data += vk_parameters[p].offset;
+	}
 	VK_BIND(vk_mm_kobj, "mm_kobj");
 }
 

@@ -72,6 +72,7 @@ struct vk_symbol vk_symbols[] = {
 	{ "sysctl_mount_max", .feature = VK_FEATURE_MOUNTS },
 	{ "max_threads", .feature = VK_FEATURE_THREADS },
 	{ "dmesg_restrict", .feature = VK_FEATURE_LOG },
+	{ "files_stat", .feature = VK_FEATURE_FILES },
 	{ }
 };
 
@@ -81,7 +82,7 @@ const char *const vk_structs[] = {
 	"struct pid_namespace", "struct ns_common", "struct mm_struct", "struct vm_area_struct",
 	"struct vm_operations_struct", "struct maple_tree", "struct ma_state", "struct rw_semaphore",
 	"struct seqcount", "struct percpu_counter", "struct mem_cgroup", "struct page_counter",
-	"struct file", "struct thpsize", "struct kobj_attribute", "struct attribute",
+	"struct file", "struct files_stat_struct", "struct thpsize", "struct kobj_attribute", "struct attribute",
 	"struct ctl_table", "struct callback_head", "struct css_set", "struct cgroup_subsys_state",
 	"struct cgroup", "struct kernfs_node", "struct folio", "struct tracepoint",
 	"struct inode", "struct super_block", "struct vfsmount", "struct shmem_sb_info",
@@ -289,6 +290,13 @@ VK_HOOK(alloc_pid, JUDGE(NS), struct pid *, struct pid_namespace *, pid_t *, siz
 #define VK_HOOK_FEATURE VK_FEATURE_LOG
 
 VK_HOOK(security_syslog, JUDGE(CURRENT), int, int);
+
+#undef VK_HOOK_FEATURE
+#define VK_HOOK_FEATURE VK_FEATURE_FILES
+
+/* The end is seen before the first is counted. */
+VK_HOOK(security_file_free, BEFORE(ANYONE), void, struct file *);
+VK_HOOK_STATIC(alloc_empty_file, AROUND(CURRENT), struct file *, int, const struct cred *);
 
 /* ---- Transparent huge pages: flags where later series have an enum ---- */
 

@@ -32,6 +32,7 @@ typedef typeof(__builtin_choose_expr(
 				     int (const struct mm_struct *, long, int)),
 	(const struct mm_struct *)0, (struct mm_struct *)0)) vk_charged_mm_t;
 
+struct cred;
 struct ctl_table;
 struct fdtable;
 struct kobj_attribute;
@@ -70,6 +71,7 @@ VK_HOOK_DECLARE(proc_dopipe_max_size, int, const struct ctl_table *table, int wr
 VK_HOOK_DECLARE(sysctl_max_threads, int, const struct ctl_table *table, int write, void *buffer,
 		size_t *lenp, loff_t *ppos);
 VK_HOOK_DECLARE(alloc_fdtable, struct fdtable *, unsigned int slots_wanted);
+VK_HOOK_DECLARE(alloc_empty_file, struct file *, int flags, const struct cred *cred);
 VK_HOOK_DECLARE(alloc_pipe_info, struct pipe_inode_info *, void);
 VK_HOOK_DECLARE(count_mounts, int, struct mnt_namespace *ns, struct mount *mnt);
 VK_HOOK_DECLARE(anon_enabled_store, long, struct kobject *kobj, struct kobj_attribute *attr,
@@ -121,6 +123,7 @@ unsigned long vk_find_thp_defrag_store(void);
 /* What the stubs of hooks without an answer of their own call. */
 void vk_before_wake_up_new_task(struct task_struct *task);
 void vk_before_delayed_free_pidns(struct rcu_head *rcu);
+void vk_before_security_file_free(struct file *file);
 
 int vk_ask_collapse_huge_page(struct mm_struct *mm, unsigned long start, int referenced,
 			      int unmapped, void *cc, unsigned int order);

@@ -65,7 +65,8 @@ enum vk_feature {
 	VK_FEATURE_MOUNTS = 17,
 	VK_FEATURE_THREADS = 18,
 	VK_FEATURE_LOG = 19,
-	VK_FEATURES = 20,
+	VK_FEATURE_FILES = 20,
+	VK_FEATURES = 21,
 };
 
 /* Where a hook is in its life. */
@@ -267,6 +268,8 @@ bool vk_ns_is_descendant(const void *ns, const void *ancestor);	/* or the same *
 /* Global pid of the namespace's init, 0 if there is none; its comm in 16 bytes. */
 int vk_ns_init_pid(const void *ns, unsigned char *comm);
 unsigned int vk_ns_tasks(const void *ns);
+/* The files that are counted, of it and below: those opened while it had a value of fs.file-max. */
+unsigned int vk_ns_files(const void *ns);
 /* Whether current is in an ancestor pid namespace of @ns, and not in @ns itself. */
 bool vk_ns_below_current(const void *ns);
 /* CAP_SYS_ADMIN of current in the namespace's user namespace. */
@@ -365,7 +368,8 @@ enum vk_parameter {
 	VK_PARAMETER_MOUNT_MAX = 9,
 	VK_PARAMETER_THREADS_MAX = 10,
 	VK_PARAMETER_DMESG_RESTRICT = 11,
-	VK_PARAMETERS = 12,
+	VK_PARAMETER_FILE_MAX = 12,
+	VK_PARAMETERS = 13,
 };
 
 /* The parameter that a struct ctl_table is about, VK_PARAMETERS for any other. Any context. */
@@ -382,6 +386,8 @@ int vk_parameter_widen(unsigned int parameter, unsigned int greatest);
 void vk_parameter_narrow(unsigned int parameter);
 /* Leads the host's own reads and writes to the shadows; with the handlers armed. Process context. */
 void vk_parameters_shadow_host(void);
+/* Counts no file any more. With the hooks of VK_FEATURE_FILES out and drained; process context. */
+void vk_files_forget(void);
 /* Whether MAY_WRITE is in what a permission is asked for. */
 bool vk_may_write(unsigned int op);
 

@@ -35,7 +35,8 @@ pub const VK_FEATURE_PIPES: vk_feature = 16;
 pub const VK_FEATURE_MOUNTS: vk_feature = 17;
 pub const VK_FEATURE_THREADS: vk_feature = 18;
 pub const VK_FEATURE_LOG: vk_feature = 19;
-pub const VK_FEATURES: vk_feature = 20;
+pub const VK_FEATURE_FILES: vk_feature = 20;
+pub const VK_FEATURES: vk_feature = 21;
 pub type vk_feature = ::core::ffi::c_uint;
 pub const VK_STATE_ABSENT: vk_state = 0;
 pub const VK_STATE_PLANNED: vk_state = 1;
@@ -318,6 +319,9 @@ unsafe extern "C" {
     pub fn vk_ns_tasks(ns: *const ::core::ffi::c_void) -> ::core::ffi::c_uint;
 }
 unsafe extern "C" {
+    pub fn vk_ns_files(ns: *const ::core::ffi::c_void) -> ::core::ffi::c_uint;
+}
+unsafe extern "C" {
     pub fn vk_ns_below_current(ns: *const ::core::ffi::c_void) -> bool;
 }
 unsafe extern "C" {
@@ -436,7 +440,8 @@ pub const VK_PARAMETER_PIPE_USER_PAGES_SOFT: vk_parameter = 8;
 pub const VK_PARAMETER_MOUNT_MAX: vk_parameter = 9;
 pub const VK_PARAMETER_THREADS_MAX: vk_parameter = 10;
 pub const VK_PARAMETER_DMESG_RESTRICT: vk_parameter = 11;
-pub const VK_PARAMETERS: vk_parameter = 12;
+pub const VK_PARAMETER_FILE_MAX: vk_parameter = 12;
+pub const VK_PARAMETERS: vk_parameter = 13;
 pub type vk_parameter = ::core::ffi::c_uint;
 unsafe extern "C" {
     pub fn vk_parameter_of(table: *const ::core::ffi::c_void) -> ::core::ffi::c_uint;
@@ -458,6 +463,9 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn vk_parameters_shadow_host();
+}
+unsafe extern "C" {
+    pub fn vk_files_forget();
 }
 unsafe extern "C" {
     pub fn vk_may_write(op: ::core::ffi::c_uint) -> bool;

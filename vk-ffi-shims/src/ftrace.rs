@@ -52,6 +52,8 @@ pub enum Feature {
     Threads = bindings::VK_FEATURE_THREADS,
     /// `kernel.dmesg_restrict`.
     Log = bindings::VK_FEATURE_LOG,
+    /// `fs.file-max`.
+    Files = bindings::VK_FEATURE_FILES,
 }
 
 /// What a caller that is certainly none of ours gets.
@@ -128,6 +130,7 @@ impl Feature {
         Self::Mounts,
         Self::Threads,
         Self::Log,
+        Self::Files,
     ];
 
     /// How many there are.
@@ -150,12 +153,13 @@ impl Feature {
             Self::Permission => "permission",
             Self::Protection => "protection",
             Self::Maps => "maps",
-            Self::MinAddr => "min_addr",
+            Self::MinAddr => "min-addr",
             Self::Descriptors => "descriptors",
             Self::Pipes => "pipes",
             Self::Mounts => "mounts",
             Self::Threads => "threads",
             Self::Log => "log",
+            Self::Files => "files",
         }
     }
 

@@ -70,7 +70,7 @@ pub use module::{
 pub use module::{may_wait, opener_is_admin};
 pub use namespace::{each_namespace, Init, Mark, Namespace, Tree};
 #[cfg(feature = "policies")]
-pub use parameter::{Parameter, ParameterFile};
+pub use parameter::{forget_files, Parameter, ParameterFile};
 pub use passed::{Opaque, Passed};
 pub use rcu::{rcu_barrier, BriefGuard, RcuHead, ReadGuard, Reading};
 #[cfg(feature = "kernel")]

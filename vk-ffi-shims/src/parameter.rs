@@ -1,6 +1,6 @@
 //! Kernel parameters: the host's variables.
 
-use crate::{bindings, ControlGuard};
+use crate::{bindings, ControlGuard, Namespace};
 use core::ffi::{c_int, c_void};
 
 /// A kernel parameter.
@@ -31,6 +31,8 @@ pub enum Parameter {
     ThreadsMax = bindings::VK_PARAMETER_THREADS_MAX,
     /// `kernel.dmesg_restrict`.
     DmesgRestrict = bindings::VK_PARAMETER_DMESG_RESTRICT,
+    /// `fs.file-max`.
+    FileMax = bindings::VK_PARAMETER_FILE_MAX,
 }
 
 /// The file of one, and what somebody wants of it.
@@ -57,6 +59,7 @@ impl Parameter {
         Self::MountMax,
         Self::ThreadsMax,
         Self::DmesgRestrict,
+        Self::FileMax,
     ];
 
     #[doc(hidden)]
@@ -117,6 +120,24 @@ impl Parameter {
         // SAFETY: Process context (documented).
         unsafe { bindings::vk_parameters_shadow_host() };
     }
+}
+
+impl Namespace<'_> {
+    /// Returns how many files are open that were opened in it and below, while it had a value of
+    /// `fs.file-max`.
+    pub fn open_files(self) -> u32 {
+        // SAFETY: Live (type invariant).
+        unsafe { bindings::vk_ns_files(self.as_ptr()) }
+    }
+}
+
+/// Counts the open files of no container any more, for who has taken the hooks of
+/// [`Feature::Files`](crate::Feature::Files) out.
+///
+/// Process context, under the control mutex; nobody is inside those hooks.
+pub fn forget_files() {
+    // SAFETY: Process context, callers serialised, the hooks out and drained (documented).
+    unsafe { bindings::vk_files_forget() };
 }
 
 impl ParameterFile {

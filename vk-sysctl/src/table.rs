@@ -238,7 +238,7 @@ pub(crate) const FILE_MAX: Entry = Entry {
     enforcer: Enforcer::Hooks(&["alloc_empty_file", "security_file_free"]),
     exactness: Exactness::Differs(
         "files that were open before the value was set are not counted; AF_UNIX sockets keep \
-         twice the host's",
+         twice the host's; `fs.file-nr` is the machine's",
     ),
     order: Order::Lower,
     exceed: Exceed::SharedPool,

@@ -9,7 +9,7 @@
 
 use crate::bypass;
 use crate::events;
-use crate::parameter::{self, Widest};
+use crate::parameter::Widest;
 use crate::registry;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel::prelude::*;
@@ -18,7 +18,7 @@ use vk_ffi_shims::{
     hook, overcommit, ControlCell, ControlGuard, Feature, Ftrace, Inline, Namespace, Parameter,
     ReadGuard, Sites,
 };
-use vk_reference_module::{Errno, Event, Key, Own, Refusal, What};
+use vk_reference_module::{features, Errno, Event, Key, Own, Refusal, What};
 use vk_sysctl::Inside;
 
 /// How many features there are.
@@ -92,7 +92,7 @@ impl Life {
             Stage::Planned(planned) => planned,
             // Of an earlier disarm, or of an arming that was refused half-way.
             Stage::Draining(draining) => match draining.drain(REARM_TIMEOUT_MS) {
-                Ok(planned) => planned,
+                Ok(planned) => self.drained(planned),
                 Err((draining, error)) => {
                     self.stage = Stage::Draining(draining);
                     return Err(refusal_of_disarm(error));
@@ -115,7 +115,7 @@ impl Life {
             Err((draining, error)) => {
                 // Who is inside what was in for a moment is waited for now, or before the next time.
                 self.stage = match draining.drain(REARM_TIMEOUT_MS) {
-                    Ok(planned) => Stage::Planned(planned),
+                    Ok(planned) => Stage::Planned(self.drained(planned)),
                     Err((draining, _)) => Stage::Draining(draining),
                 };
                 Err(refusal_of(error))
@@ -157,7 +157,7 @@ impl Life {
         };
         match draining.drain(timeout_ms) {
             Ok(planned) => {
-                self.stage = Stage::Planned(planned);
+                self.stage = Stage::Planned(self.drained(planned));
                 Ok(())
             }
             Err((draining, error)) => {
@@ -165,6 +165,14 @@ impl Life {
                 Err(error)
             }
         }
+    }
+
+    /// Nobody is inside the hooks any more: what they counted is not followed from now on.
+    fn drained(&self, planned: Group<'static, Sites, Planned>) -> Group<'static, Sites, Planned> {
+        if self.feature == Feature::Files {
+            vk_ffi_shims::forget_files();
+        }
+        planned
     }
 }
 
@@ -316,10 +324,7 @@ fn each_need(own: &Own, mut then: impl FnMut(Feature)) {
         let (Key::Sysctl(name), Some(_)) = (key, own.get(key)) else {
             continue;
         };
-        parameter::features(name)
-            .iter()
-            .copied()
-            .for_each(&mut then);
+        features(name).iter().copied().for_each(&mut then);
         // Without it root of a user namespace stays refused, as `features` says.
         let is_served = Feature::Permission.refusal().is_empty();
         if is_served && own.rule(key).inside == Inside::ReadWrite {

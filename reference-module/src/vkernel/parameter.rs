@@ -12,46 +12,17 @@ use crate::registry;
 use kernel::prelude::*;
 use vk_ffi_shims::vk_hook::HookId;
 use vk_ffi_shims::{
-    hook, Buffer, ControlGuard, Feature, Hook, Namespace, Parameter, ParameterFile, ReadGuard,
+    hook, Buffer, ControlGuard, Hook, Namespace, Parameter, ParameterFile, ReadGuard,
 };
-use vk_reference_module::{Key, Own, Setting, Source};
+use vk_reference_module::{parameter_of, served_by, Key, Own, Setting, Source, SERVED};
 use vk_sysctl::{read_text, Denied, Event, Key as Sysctl, Value};
 
 /// What a handler came to: the bytes used or an errno, and the file position.
 type Answer = (Result<usize, i32>, u64);
 
-/// The key, the kernel's variable and the features of each parameter that is served.
-#[rustfmt::skip]
-const SERVED: [(Sysctl, Parameter, [Feature; 2]); Parameter::ALL.len()] = [
-    (Sysctl::OvercommitMemory, Parameter::OvercommitMemory, [Feature::Sysctl, Feature::Overcommit]),
-    (Sysctl::OvercommitRatio, Parameter::OvercommitRatio, [Feature::Sysctl, Feature::Overcommit]),
-    (Sysctl::OvercommitKbytes, Parameter::OvercommitKbytes, [Feature::Sysctl, Feature::Overcommit]),
-    (Sysctl::MaxMapCount, Parameter::MaxMapCount, [Feature::Parameters, Feature::Maps]),
-    (Sysctl::MmapMinAddr, Parameter::MmapMinAddr, [Feature::Parameters, Feature::MinAddr]),
-    (Sysctl::NrOpen, Parameter::NrOpen, [Feature::Parameters, Feature::Descriptors]),
-    (Sysctl::PipeMaxSize, Parameter::PipeMaxSize, [Feature::Parameters, Feature::Pipes]),
-    (Sysctl::PipeUserPagesHard, Parameter::PipeUserPagesHard, [Feature::Parameters, Feature::Pipes]),
-    (Sysctl::PipeUserPagesSoft, Parameter::PipeUserPagesSoft, [Feature::Parameters, Feature::Pipes]),
-    (Sysctl::MountMax, Parameter::MountMax, [Feature::Parameters, Feature::Mounts]),
-    (Sysctl::ThreadsMax, Parameter::ThreadsMax, [Feature::Parameters, Feature::Threads]),
-    (Sysctl::DmesgRestrict, Parameter::DmesgRestrict, [Feature::Parameters, Feature::Log]),
-];
-
-/// Returns the hooks that the key needs: those of its file, and those of its effect.
-pub(crate) fn features(key: Sysctl) -> &'static [Feature] {
-    let row = SERVED.iter().find(|(its, ..)| *its == key);
-    row.map_or(&[], |(.., features)| features)
-}
-
-fn key_of(parameter: Parameter) -> Option<Sysctl> {
-    let row = SERVED.iter().find(|(_, its, _)| *its == parameter);
-    row.map(|&(key, ..)| key)
-}
-
 /// Returns the host's own value. Any context.
 pub(crate) fn host(key: Sysctl) -> Option<Value> {
-    let row = SERVED.iter().find(|(its, ..)| *its == key);
-    let bits = row.and_then(|(_, parameter, _)| parameter.host_bits())?;
+    let bits = parameter_of(key)?.host_bits()?;
     Some(key.ctype().value_from_bits(bits))
 }
 
@@ -135,7 +106,7 @@ fn kbytes(text: &mut Buffer<'_>) -> Option<Answer> {
 }
 
 fn any(hook: HookId, parameter: Parameter, text: &mut Buffer<'_>) -> Option<Answer> {
-    access(hook, key_of(parameter)?, text)
+    access(hook, served_by(parameter)?, text)
 }
 
 /// Before `sysctl_perm()`, for which only the host's root is root: whether root of the container may
@@ -144,7 +115,7 @@ fn permits(file: ParameterFile) -> bool {
     if !is_enforced() || !file.is_write {
         return false;
     }
-    let Some(key) = key_of(file.parameter) else {
+    let Some(key) = served_by(file.parameter) else {
         return false;
     };
     let read = ReadGuard::new();
@@ -157,7 +128,7 @@ fn permits(file: ParameterFile) -> bool {
 
 /// What is enforced on the tasks of `ns`. Any context.
 fn value(parameter: Parameter, ns: Namespace<'_>) -> Option<u64> {
-    let key = key_of(parameter).filter(|_| is_enforced())?;
+    let key = served_by(parameter).filter(|_| is_enforced())?;
     let read = ReadGuard::new();
     let value = registry::find(&read, ns)?.effective(&read).sysctl(key)?;
     u64::try_from(enforced(key, value).number()).ok()
@@ -165,12 +136,12 @@ fn value(parameter: Parameter, ns: Namespace<'_>) -> Option<u64> {
 
 /// Whether the value of `ns` forbids what would come to `asked`. Any context.
 fn forbids(parameter: Parameter, ns: Namespace<'_>, asked: u64) -> Option<bool> {
-    let key = key_of(parameter).filter(|_| is_enforced())?;
+    let key = served_by(parameter).filter(|_| is_enforced())?;
     let read = ReadGuard::new();
     let container = registry::find(&read, ns)?;
     let value = container.effective(&read).sysctl(key)?;
     let forbids = match key {
-        Sysctl::ThreadsMax => is_full(&read, ns),
+        Sysctl::ThreadsMax | Sysctl::FileMax => is_full(&read, key, ns),
         _ => key.forbids(enforced(key, value), asked),
     };
     if forbids {
@@ -179,9 +150,17 @@ fn forbids(parameter: Parameter, ns: Namespace<'_>, asked: u64) -> Option<bool> 
     Some(forbids)
 }
 
-/// Whether one more thread in `ns` is more than it, or a namespace around it, may have.
-fn is_full(read: &ReadGuard, ns: Namespace<'_>) -> bool {
-    let key = Sysctl::ThreadsMax;
+/// What is counted of a namespace and those below it, with the one that is asked for: a file is
+/// counted before, a thread is not.
+fn count(key: Sysctl, ns: Namespace<'_>) -> u64 {
+    match key {
+        Sysctl::FileMax => u64::from(ns.open_files()),
+        _ => u64::from(ns.tasks()).saturating_add(1),
+    }
+}
+
+/// Whether one more in `ns` is more than it, or a namespace around it, may have.
+fn is_full(read: &ReadGuard, key: Sysctl, ns: Namespace<'_>) -> bool {
     let mut at = Some(ns);
     while let Some(inner) = at {
         let Some(container) = registry::find(read, inner) else {
@@ -196,7 +175,7 @@ fn is_full(read: &ReadGuard, ns: Namespace<'_>) -> bool {
         let Some(owner) = inner.ancestor(owner.address) else {
             return false;
         };
-        if key.forbids(value, u64::from(owner.tasks()).saturating_add(1)) {
+        if key.forbids(value, count(key, owner)) {
             return true;
         }
         at = owner.parent();

@@ -112,7 +112,7 @@ fn is_served(key: Key) -> bool {
         Key::Thp(vk_thp::Key::ShmemEnabled) => &[Feature::ThpShmem],
         Key::Thp(vk_thp::Key::UseZeroPage) => &[Feature::ThpZeroPage],
         Key::Thp(_) => &[Feature::Thp],
-        Key::Sysctl(key) => parameter::features(key),
+        Key::Sysctl(key) => vk_reference_module::features(key),
     };
     features.iter().all(|feature| feature.refusal().is_empty())
 }

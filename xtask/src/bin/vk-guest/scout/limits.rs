@@ -28,6 +28,7 @@ pub(super) fn asks(ask: Ask) -> io::Result<String> {
         Ask::PipeBytes(bytes) => return pipe_of(bytes),
         Ask::Pipes(count) => return pipes(count),
         Ask::Mounts(count) => return mounts(count),
+        Ask::Opens(count) => return opens(count),
         Ask::Forks(count) => return forks(count),
         Ask::Hammer(seconds) => hammer(Duration::from_secs(seconds))?,
     }
@@ -46,6 +47,18 @@ fn descriptor(number: i32) -> io::Result<String> {
     let copy = fcntl_dupfd_cloexec(&file, number)?;
     drop(copy);
     Ok(String::new())
+}
+
+fn opens(count: usize) -> io::Result<String> {
+    let mut files = Vec::new();
+    for _ in 0..count {
+        match File::open("/proc/version") {
+            Ok(file) => files.push(file),
+            Err(error) if error.raw_os_error() == Some(libc::ENFILE) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(files.len().to_string())
 }
 
 fn pipe_of(bytes: usize) -> io::Result<String> {

@@ -23,12 +23,13 @@ const FEATURES: &[&str] = &[
     "permission",
     "protection",
     "maps",
-    "min_addr",
+    "min-addr",
     "descriptors",
     "pipes",
     "mounts",
     "threads",
     "log",
+    "files",
 ];
 
 /// All keys of a policy.
@@ -44,6 +45,7 @@ const KEYS: &[&str] = &[
     "vm.max_map_count",
     "vm.mmap_min_addr",
     "fs.nr_open",
+    "fs.file-max",
     "fs.pipe-max-size",
     "fs.pipe-user-pages-hard",
     "fs.pipe-user-pages-soft",

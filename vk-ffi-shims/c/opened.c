@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fs.file-max: how many files a container has open. The kernel's own is fs/file_table.c, which
+ * counts for the whole machine. Here a count is kept for each pid namespace that has a value: of
+ * its own files and of those below it.
+ *
+ * A file is its opener's until it is freed, whoever has it by then, and the namespace may be gone.
+ * So it is known by its address, from alloc_empty_file(), when nobody else has it, to
+ * security_file_free(), when nobody else has it any more. Files that were opened before are not
+ * known, nor are those of FMODE_NOACCOUNT and FMODE_BACKING, which the kernel does not count either.
+ *
+ * Locks, all leaves, with interrupts off, for fput() may be called anywhere: vk_pools_lock; the
+ * buckets' own bits.
+ */
+#include <linux/capability.h>
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/hash.h>
+#include <linux/hashtable.h>
+#include <linux/irqflags.h>
+#include <linux/list_bl.h>
+#include <linux/pid_namespace.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include "vk_limit.h"
+
+/* How many files a namespace, and those below it, have open: never 0. */
+struct vk_pool {
+	struct hlist_node node;
+	struct rcu_head rcu;
+	struct vk_pool *outer;		/* of the parent, which counts the same files and more */
+	u64 ns;				/* its number, which is never used again */
+	refcount_t files;
+};
+
+/* A file that is counted. */
+struct vk_opened {
+	struct hlist_bl_node node;
+	const struct file *file;
+	struct vk_pool *pool;
+};
+
+static DEFINE_HASHTABLE(vk_pools, 8);
+static DEFINE_SPINLOCK(vk_pools_lock);
+
+#define VK_OPENED_BITS 12
+static struct hlist_bl_head vk_opened[1 << VK_OPENED_BITS];
+
+/* Called by the stubs alone. */
+struct file *vk_handler_alloc_empty_file(int flags, const struct cred *cred);
+void vk_before_security_file_free(struct file *file);
+
+/* ---- Pools ---- */
+
+/* Under RCU or the lock. */
+static struct vk_pool *vk_pool_find(u64 ns)
+{
+	struct vk_pool *pool;
+
+	hash_for_each_possible_rcu(vk_pools, pool, node, ns, lockdep_is_held(&vk_pools_lock))
+		if (pool->ns == ns)
+			return pool;
+	return NULL;
+}
+
+/* Counts one file more in the pool that is there. */
+static struct vk_pool *vk_pool_join(u64 ns)
+{
+	struct vk_pool *pool;
+
+	rcu_read_lock();
+	pool = vk_pool_find(ns);
+	if (pool && !refcount_inc_not_zero(&pool->files))
+		pool = NULL;
+	rcu_read_unlock();
+	return pool;
+}
+
+/* Counts one file more for @ns, which @outer counts already. NULL without memory. */
+static struct vk_pool *vk_pool_charge(u64 ns, struct vk_pool *outer)
+{
+	struct vk_pool *fresh, *pool = vk_pool_join(ns);
+
+	if (pool)
+		return pool;
+	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL);
+	if (!fresh)
+		return NULL;
+	fresh->ns = ns;
+	fresh->outer = outer;
+	refcount_set(&fresh->files, 1);
+	spin_lock_irq(&vk_pools_lock);
+	pool = vk_pool_join(ns);
+	if (!pool)
+		hash_add_rcu(vk_pools, &fresh->node, ns);
+	spin_unlock_irq(&vk_pools_lock);
+	if (!pool)
+		return fresh;
+	kfree(fresh);
+	return pool;
+}
+
+/* One file less, in @pool and in those around it. */
+static void vk_pool_uncharge(struct vk_pool *pool)
+{
+	struct vk_pool *outer;
+	unsigned long flags;
+
+	for (; pool; pool = outer) {
+		outer = pool->outer;
+		if (!refcount_dec_and_lock_irqsave(&pool->files, &vk_pools_lock, &flags))
+			continue;
+		hash_del_rcu(&pool->node);
+		spin_unlock_irqrestore(&vk_pools_lock, flags);
+		kfree_rcu(pool, rcu);
+	}
+}
+
+unsigned int vk_ns_files(const void *ns)
+{
+	struct vk_pool *pool;
+	unsigned int files;
+
+	rcu_read_lock();
+	pool = vk_pool_find(vk_ns_id(ns));
+	files = pool ? refcount_read(&pool->files) : 0;
+	rcu_read_unlock();
+	return files;
+}
+
+/* ---- Files ---- */
+
+static struct hlist_bl_head *vk_opened_bucket(const struct file *file)
+{
+	return &vk_opened[hash_ptr(file, VK_OPENED_BITS)];
+}
+
+/* The numbers of the namespaces of current, the innermost first; none if it has no value. */
+static unsigned int vk_lineage_of_current(u64 numbers[MAX_PID_NS_LEVEL])
+{
+	unsigned long long value;
+	unsigned int depth = 0;
+	const void *ns;
+
+	rcu_read_lock();
+	ns = vk_subject_current();
+	if (ns && vk_handler_value(VK_PARAMETER_FILE_MAX, ns, &value))
+		for (; ns && depth < MAX_PID_NS_LEVEL; ns = vk_ns_parent(ns))
+			numbers[depth++] = vk_ns_id(ns);
+	rcu_read_unlock();
+	return depth;
+}
+
+/* The outermost first: a pool lives while one inside it does. */
+static struct vk_pool *vk_pool_of_lineage(const u64 *numbers, unsigned int depth)
+{
+	struct vk_pool *pool = NULL, *outer;
+
+	while (depth--) {
+		outer = pool;
+		pool = vk_pool_charge(numbers[depth], outer);
+		if (!pool) {
+			vk_pool_uncharge(outer);
+			return NULL;
+		}
+	}
+	return pool;
+}
+
+/*
+ * Counts a file that current is about to get: NULL if nobody wants to know, or why it must not have
+ * one. Counted first and compared then, so that two at once do not come to more than the value.
+ */
+static struct vk_opened *vk_opened_charge(void)
+{
+	u64 numbers[MAX_PID_NS_LEVEL];
+	unsigned int depth = vk_lineage_of_current(numbers);
+	struct vk_opened *opened;
+
+	if (!depth)
+		return NULL;
+	opened = kmalloc(sizeof(*opened), GFP_KERNEL_ACCOUNT);
+	if (!opened)
+		return ERR_PTR(-ENOMEM);
+	opened->pool = vk_pool_of_lineage(numbers, depth);
+	if (!opened->pool) {
+		kfree(opened);
+		return ERR_PTR(-ENOMEM);
+	}
+	if (!vk_forbids_current(VK_PARAMETER_FILE_MAX, 0) || capable(CAP_SYS_ADMIN))
+		return opened;
+	vk_pool_uncharge(opened->pool);
+	kfree(opened);
+	return ERR_PTR(-ENFILE);
+}
+
+static void vk_opened_keep(struct vk_opened *opened, const struct file *file)
+{
+	struct hlist_bl_head *bucket = vk_opened_bucket(file);
+
+	opened->file = file;
+	local_irq_disable();
+	hlist_bl_lock(bucket);
+	hlist_bl_add_head(&opened->node, bucket);
+	hlist_bl_unlock(bucket);
+	local_irq_enable();
+}
+
+static void vk_opened_free(struct vk_opened *opened)
+{
+	vk_pool_uncharge(opened->pool);
+	kfree(opened);
+}
+
+/* The original sleeps. */
+struct file *vk_handler_alloc_empty_file(int flags, const struct cred *cred)
+{
+	int slot = vk_flight_enter(vk_hook_alloc_empty_file.id);
+	struct vk_opened *opened = vk_opened_charge();
+	struct file *file;
+
+	if (IS_ERR(opened)) {
+		file = ERR_CAST(opened);
+	} else {
+		file = vk_original_alloc_empty_file(flags, cred);
+		if (opened && IS_ERR(file))
+			vk_opened_free(opened);
+		else if (opened)
+			vk_opened_keep(opened, file);
+	}
+	vk_flight_leave(vk_hook_alloc_empty_file.id, slot);
+	return file;
+}
+
+/* Taken out, if it is in; only the one who frees the file looks for it. */
+static struct vk_opened *vk_opened_take(struct hlist_bl_head *bucket, const struct file *file)
+{
+	struct vk_opened *opened, *found = NULL;
+	struct hlist_bl_node *at;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	hlist_bl_lock(bucket);
+	hlist_bl_for_each_entry(opened, at, bucket, node) {
+		if (opened->file != file)
+			continue;
+		found = opened;
+		hlist_bl_del(&opened->node);
+		break;
+	}
+	hlist_bl_unlock(bucket);
+	local_irq_restore(flags);
+	return found;
+}
+
+/*
+ * Of security/security.c; file_free() of anybody's file, in any context. Who has it got it from the one that put it
+ * in here, so an empty bucket says that it is not in.
+ */
+notrace void vk_before_security_file_free(struct file *file)
+{
+	struct hlist_bl_head *bucket = vk_opened_bucket(file);
+	struct vk_opened *opened;
+
+	if (hlist_bl_empty(bucket))
+		return;
+	opened = vk_opened_take(bucket, file);
+	if (opened)
+		vk_opened_free(opened);
+}
+
+/* With the hooks out and drained: what is freed now is not seen. */
+void vk_files_forget(void)
+{
+	struct hlist_bl_node *at, *next;
+	struct vk_opened *opened;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vk_opened); i++) {
+		hlist_bl_for_each_entry_safe(opened, at, next, &vk_opened[i], node)
+			vk_opened_free(opened);
+		INIT_HLIST_BL_HEAD(&vk_opened[i]);
+	}
+}
