@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as Group, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use vk_sysctl::{Scope, TABLE};
 
 const TARGETS: &str = "\
 Targets:
@@ -13,21 +14,37 @@ Targets:
   HEX        a container id, or its first digits (6 at least) if they fit only one
   default    what namespaces born from now on start with";
 
-const KEYS: &str = "\
-Keys of this version of the module (the kernel checks them, not vkctl):
+const THP_KEYS: &str = "\
+Keys; `vkctl show default` names those of the loaded module, which checks the values:
   thp_enabled                always, madvise or never
   thp_defrag                 always, defer, defer+madvise, madvise or never
   thp_shmem_enabled          always, within_size, advise, never, deny or force
   thp_use_zero_page          0 or 1
   thp_khugepaged             0 or 1
-  vm.overcommit_memory       0, 1 or 2
-  vm.overcommit_ratio        percent
-  vm.overcommit_kbytes       kilobytes; counts instead of the ratio unless 0
+";
+
+const RULES: &str = "  \
   KEY.inside                 ro or rw: may the container write it (default ro)
-  KEY.min, KEY.max           bounds for writes from inside and for nested containers";
+  KEY.min, KEY.max           bounds for writes from inside and for nested containers
+What the kernel keeps per namespace itself, kernel.pid_max among it, is set by --profile only.";
+
+/// The keys, those of kernel parameters as vk-sysctl knows them.
+fn keys() -> String {
+    let private = TABLE.iter().filter(|entry| entry.scope == Scope::Machine);
+    let lines = private.map(|entry| {
+        let (least, greatest) = (entry.ctype.least(), entry.ctype.greatest());
+        format!(
+            "  {:<26} {}, {least} to {greatest}\n",
+            entry.name, entry.unit
+        )
+    });
+    [THP_KEYS.to_owned(), lines.collect(), RULES.to_owned()].concat()
+}
 
 const EXIT: &str = "\
 Exit codes: 0 done, 1 refused (by the kernel, or a target that is not there), 2 wrong command line.";
+
+const HELP: &str = "Keys and what values they take: `vkctl set --help`.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,10 +56,10 @@ Examples:
 
 /// Shows and sets the memory policies of containers.
 ///
-/// Each pid namespace below the host's may have values of its own for THP and overcommit. vkctl asks the
+/// Each pid namespace below the host's may have values of its own for THP, overcommit and other kernel parameters. vkctl asks the
 /// module vkernel about them, through /dev/vkernel.
 #[derive(Debug, Parser)]
-#[command(name = "vkctl", version, after_help = format!("{EXAMPLES}\n\n{EXIT}"))]
+#[command(name = "vkctl", version, after_help = format!("{EXAMPLES}\n\n{HELP}\n\n{EXIT}"))]
 pub(crate) struct Args {
     /// Print one JSON object instead of text; for `watch` one per line
     #[arg(long, global = true)]
@@ -87,7 +104,7 @@ pub(crate) enum Verb {
          vkctl set default thp_enabled=madvise\n  \
          vkctl set oci:web --profile sysctl.json\n  \
          vkctl set 3f9a1c -f policy.conf     lines of KEY=VALUE, `#` starts a comment, `-` is stdin\n\n\
-         {TARGETS}\n\n{KEYS}"
+         {TARGETS}\n\n{}", keys()
     ))]
     Set(Set),
     /// Take values away, so that the outer namespace's or the host's count again

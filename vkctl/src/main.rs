@@ -76,7 +76,7 @@ fn apply(args: &Args, set: &args::Set) -> Result<(), Failure> {
     let show = Order::new(&Verb::Show {
         target: set.target.clone(),
     })?;
-    let sorted = profile.sort(&served(&ask(args, &show)?));
+    let sorted = profile.sort(&served(&ask(args, &show)?), profile::of_host);
     if !sorted.refused.is_empty() {
         let reasons = profile::reasons(&sorted.refused);
         if profile.unsupported == Unsupported::Refuse {

@@ -86,7 +86,7 @@ fn run(order: &Value) -> io::Result<Vec<u8>> {
 }
 
 /// The file of a parameter: dots are slashes, as sysctl(8) has it.
-fn path_of(name: &str) -> PathBuf {
+pub(crate) fn path_of(name: &str) -> PathBuf {
     PathBuf::from(format!("/proc/sys/{}", name.replace('.', "/")))
 }
 

@@ -93,6 +93,8 @@ impl Order {
     fn advice(&self, failure: &Failure) -> Option<String> {
         let verb = self.request.verb();
         let advice = match &*failure.errno {
+            // The sentence is about the value, not about who asks.
+            "EPERM" if failure.key.is_some() => return None,
             "EPERM" | "EACCES" => {
                 "changes need CAP_SYS_ADMIN in the initial user namespace: run vkctl as root on the host, not in a container"
             }

@@ -91,8 +91,9 @@ impl Profile {
         Ok(profile)
     }
 
-    /// Sorts by who sets what; `served` are the keys that the module has.
-    pub(crate) fn sort(&self, served: &[String]) -> Sorted {
+    /// Sorts by who sets what; `served` are the keys that the module has, `host` gives the text of
+    /// the host's own value.
+    pub(crate) fn sort(&self, served: &[String], host: impl Fn(&str) -> Option<String>) -> Sorted {
         let mut sorted = Sorted::default();
         for wanted in &self.wanted {
             let name = &wanted.name;
@@ -100,8 +101,11 @@ impl Profile {
                 Some(Standing::Private(Key::PidMax)) => {
                     sorted.native.push((Namespace::Pid, wanted.clone()));
                 }
-                Some(Standing::Private(_)) if served.contains(name) => {
-                    sorted.private.push(wanted.clone());
+                Some(Standing::Private(key)) if served.contains(name) => {
+                    match too_lax(key, &wanted.value, host(name)) {
+                        Some(why) => sorted.refused.push((name.clone(), why)),
+                        None => sorted.private.push(wanted.clone()),
+                    }
                 }
                 // Shown for "none", and not taken.
                 Some(Standing::Namespaced(_))
@@ -124,6 +128,23 @@ impl Profile {
         }
         sorted
     }
+}
+
+/// Why no container can have `value` while the host has its own. What is no value is left to the
+/// module.
+fn too_lax(key: Key, value: &str, host: Option<String>) -> Option<String> {
+    let value = key.parse(value.as_bytes()).ok()?;
+    let host = key.parse(host?.trim().as_bytes()).ok()?;
+    let error = key.check(value, host).err()?;
+    Some(format!(
+        "{value} is laxer than the host's {host}: {}",
+        error.why
+    ))
+}
+
+/// Reads the host's own value.
+pub(crate) fn of_host(name: &str) -> Option<String> {
+    fs::read_to_string(crate::native::path_of(name)).ok()
 }
 
 /// Writes a value as the file takes it.
@@ -228,7 +249,17 @@ mod tests {
         let served = ["vm.max_map_count", "vm.mmap_min_addr", "fs.nr_open"];
         Profile::parse(text)
             .unwrap()
-            .sort(&served.map(String::from))
+            .sort(&served.map(String::from), |_| Some("65536\n".to_owned()))
+    }
+
+    #[test]
+    fn what_is_laxer_than_the_host_where_none_may_be_is_refused_by_name() {
+        let sorted = sorted(r#"{"vm": {"mmap_min_addr": 4096, "max_map_count": 262144}}"#);
+        let name = "vm.mmap_min_addr".to_owned();
+        let why = "4096 is laxer than the host's 65536: it protects the kernel that all share";
+        assert_eq!(sorted.refused, [(name, why.to_owned())]);
+        let private: Vec<_> = sorted.private.iter().map(|it| &*it.name).collect();
+        assert_eq!(private, ["vm.max_map_count"]);
     }
 
     #[test]
