@@ -11,7 +11,7 @@ mod inline;
 mod knobs;
 mod lab;
 mod lifecycle;
-mod limits;
+pub(crate) mod limits;
 pub(crate) mod neutral;
 pub(crate) mod overcommit;
 pub(crate) mod registry;

@@ -7,6 +7,7 @@ use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -246,6 +247,18 @@ pub(crate) fn at_map_count(count: usize, op: MapOp) -> io::Result<()> {
     }
     unmaps(subject, PAGES)?;
     done
+}
+
+/// Maps a page for good that is a mapping of its own, whatever is next to it.
+///
+/// # Errors
+///
+/// The kernel's.
+pub(crate) fn maps_page_apart() -> io::Result<()> {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let nth = COUNT.fetch_add(1, Ordering::Relaxed);
+    let protection = [libc::PROT_READ, libc::PROT_NONE][nth % 2];
+    pages(ptr::null_mut(), 1, protection, 0).map(|_| ())
 }
 
 /// How many mappings this process has: all but the page of system calls, which is the kernel's.

@@ -4,12 +4,13 @@
 //! JSON on a socket that is its standard input. What it forks goes on listening in its place.
 
 mod duty;
+mod exhaust;
 mod limits;
 mod order;
 
 pub(crate) use duty::run;
 pub(crate) use limits::{HAMMERED, VALUES};
-pub(crate) use order::{Ask, Kind, MapOp, Order, Report};
+pub(crate) use order::{Ask, Kind, MapOp, Order, Report, Resource};
 
 use std::fs;
 use std::io::{BufRead, BufReader, IoSlice, Write};

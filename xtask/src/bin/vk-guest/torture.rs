@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure, Context, Result};
 use xtask::protocol::Line;
 
+use crate::areas::limits::common::readers_and_writers_see_whole_values;
 use crate::areas::neutral::ends_as_without_the_module;
 use crate::areas::registry::life::{
     a_birth_without_memory_inherits, bears_while_policies_are_set, objects_are_gone,
@@ -50,6 +51,11 @@ const LOADS: &[(&str, &str, Load)] = &[
     ("flips", "policy changes", flips),
     ("inline", "times that inline hooks went in and out", inline),
     ("neutral", "sequences compared", neutral),
+    (
+        "parameters",
+        "seconds of 64 readers and writers",
+        parameters,
+    ),
 ];
 
 /// When a load has gone on for long enough.
@@ -311,6 +317,17 @@ fn flips(_round: u64) -> Result<u64> {
     }
     container.stop()?;
     Ok(CHANGES)
+}
+
+/// Sixteen readers and writers of a parameter in each of four containers.
+fn parameters(_round: u64) -> Result<u64> {
+    const SECONDS: u64 = 20;
+    load_module()?;
+    match readers_and_writers_see_whole_values(SECONDS) {
+        Ok(()) => Ok(SECONDS),
+        Err(Problem::Failed { seen, .. }) => bail!("{seen}"),
+        Err(Problem::Skipped(why)) => bail!("{why}"),
+    }
 }
 
 /// Policies that differ from each other and from the host's.

@@ -1,18 +1,22 @@
 //! Kernel parameters and what they limit: seen and enforced in one container, not next to it.
 
-mod common;
+pub(crate) mod common;
+mod exhausted;
 mod files;
 mod log;
 mod memory;
+mod opened;
 mod profile;
 mod protection;
 mod tasks;
 
 use crate::area::{checks, Area, Module};
 use common::*;
+use exhausted::*;
 use files::*;
 use log::*;
 use memory::*;
+use opened::*;
 use profile::*;
 use protection::*;
 use tasks::*;
@@ -38,6 +42,7 @@ pub(crate) const AREA: Area = Area {
         the_hosts_max_map_count_is_what_the_checks_take_it_for,
         a_lower_max_map_count_is_enforced_inside_and_nowhere_else,
         a_higher_max_map_count_is_granted_inside_and_nowhere_else,
+        a_container_that_exhausts_its_limits_leaves_the_others_theirs,
         a_program_that_wants_many_mappings_is_convinced,
         a_lower_nr_open_is_enforced_inside_and_nowhere_else,
         a_higher_nr_open_is_granted_inside_and_nowhere_else,
@@ -49,6 +54,9 @@ pub(crate) const AREA: Area = Area {
         mount_max_is_enforced_inside_and_nowhere_else,
         threads_max_is_enforced_inside_and_nowhere_else,
         threads_of_nested_namespaces_count_for_the_outer_one,
+        file_max_is_enforced_inside_and_nowhere_else,
+        files_of_nested_namespaces_count_for_the_outer_one,
+        a_file_counts_until_its_last_holder_closes_it,
         mmap_min_addr_is_enforced_inside_and_nowhere_else,
         dmesg_restrict_is_enforced_inside_and_nowhere_else,
         protect_host_refuses_writes_to_the_hosts_values,

@@ -17,6 +17,7 @@ use rustix::thread::{
     capabilities, set_capabilities, set_thread_uid, CapabilitySet, CapabilitySets,
 };
 
+use super::exhaust::{exhaust, Exhausted};
 use super::limits;
 use super::order::{Kind, Order, Report};
 use crate::calls::{clone3, enter, fork, unshare, wait_for, Fork, Space};
@@ -43,6 +44,7 @@ struct Scout {
     given: Option<OwnedFd>,
     held: Option<Mapping>,
     userfault: Option<Userfault>,
+    exhausted: Option<Exhausted>,
 }
 
 /// Serves until there are no more orders.
@@ -64,6 +66,7 @@ fn serve() -> io::Result<()> {
         given: None,
         held: None,
         userfault: None,
+        exhausted: None,
     };
     while let Some(order) = scout.hear()? {
         let report = scout.carry_out(order).map_err(number);
@@ -138,6 +141,12 @@ impl Scout {
             Order::Become(user) => set_thread_uid(Uid::from_raw(user))?,
             Order::DropAll => set_capabilities(None, NO_CAPABILITIES)?,
             Order::Ask(ask) => return limits::asks(ask),
+            Order::Exhaust(resource) => {
+                let (count, exhausted) = exhaust(resource)?;
+                self.exhausted = Some(exhausted);
+                return Ok(count);
+            }
+            Order::Release => self.exhausted.take().ok_or_else(bad)?.release()?,
             Order::NewUser => unshare(Space::User)?,
             Order::NewPid => {
                 unshare(Space::Pid)?;

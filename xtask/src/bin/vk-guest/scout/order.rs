@@ -66,6 +66,10 @@ pub(crate) enum Order {
     DropAll,
     /// Asks for something that a kernel parameter limits.
     Ask(Ask),
+    /// Has a child take all that a kernel parameter leaves, and hold it; reports how many it got.
+    Exhaust(Resource),
+    /// Has that child let go.
+    Release,
     /// Goes on in a user namespace of its own.
     NewUser,
     /// Goes on as process 1 of a new pid namespace.
@@ -118,8 +122,27 @@ pub(crate) enum Ask {
     /// Has 12 processes read a parameter, and 4 write it, for so many seconds; each value read must be
     /// one of those written.
     Hammer(u64),
+    /// Opens so many files; reports how many it could.
+    Opens(usize),
     /// Forks so often; reports how often it could.
     Forks(usize),
+}
+
+/// Something that a kernel parameter leaves so many of.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) enum Resource {
+    /// Mappings of a process.
+    Maps,
+    /// Descriptors of a process.
+    Descriptors,
+    /// Mounts of a mount namespace.
+    Mounts,
+    /// Threads.
+    Threads,
+    /// Open files.
+    Files,
+    /// Pipes, by their pages.
+    Pipes,
 }
 
 /// What is done with mappings.

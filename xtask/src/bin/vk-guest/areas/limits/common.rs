@@ -25,6 +25,7 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "vm.max_map_count", path: MAX_MAP_COUNT, values: ["1000", "262144"] },
     Key { name: "vm.mmap_min_addr", path: MMAP_MIN_ADDR, values: ["1048576", "2097152"] },
     Key { name: "fs.nr_open", path: NR_OPEN, values: ["1000", "2097152"] },
+    Key { name: "fs.file-max", path: FILE_MAX, values: ["1000", "2000"] },
     Key { name: "fs.pipe-max-size", path: PIPE_MAX_SIZE, values: ["4096", "2097152"] },
     Key { name: "fs.pipe-user-pages-hard", path: PIPE_USER_PAGES_HARD, values: ["100", "200"] },
     Key { name: "fs.pipe-user-pages-soft", path: PIPE_USER_PAGES_SOFT, values: ["100", "200"] },
@@ -36,6 +37,7 @@ pub(super) const KEYS: &[Key] = &[
 pub(super) const MAX_MAP_COUNT: &str = "/proc/sys/vm/max_map_count";
 pub(super) const MMAP_MIN_ADDR: &str = "/proc/sys/vm/mmap_min_addr";
 pub(super) const NR_OPEN: &str = "/proc/sys/fs/nr_open";
+pub(super) const FILE_MAX: &str = "/proc/sys/fs/file-max";
 pub(super) const PIPE_MAX_SIZE: &str = "/proc/sys/fs/pipe-max-size";
 pub(super) const PIPE_USER_PAGES_HARD: &str = "/proc/sys/fs/pipe-user-pages-hard";
 pub(super) const PIPE_USER_PAGES_SOFT: &str = "/proc/sys/fs/pipe-user-pages-soft";
@@ -317,24 +319,28 @@ pub(super) fn hooks_are_in_while_a_key_needs_them() -> Outcome {
 
 fn armed_by_need() -> Outcome {
     let three = Three::send(&[("vm.overcommit_memory", "1")])?;
-    for feature in ["parameters", "permission", "protection", "min_addr", "log"] {
+    for feature in ["parameters", "permission", "protection", "min-addr", "log"] {
         let is_in = is_armed(feature)?;
         expect(!is_in, format!("{feature} is in"), "it not needed")?;
     }
     set(&three.ns, &[("vm.mmap_min_addr", "1048576")])?;
-    for (feature, needed) in [("parameters", true), ("min_addr", true), ("log", false)] {
+    for (feature, needed) in [("parameters", true), ("min-addr", true), ("log", false)] {
         expect_eq(feature, is_armed(feature)?, needed)?;
     }
     unset(&three.ns)?;
     let limit = std::time::Duration::from_secs(60);
     let is_out =
-        || -> Result<bool, Problem> { Ok(!is_armed("parameters")? && !is_armed("min_addr")?) };
+        || -> Result<bool, Problem> { Ok(!is_armed("parameters")? && !is_armed("min-addr")?) };
     let gone = crate::container::wait_until(limit, || is_out().unwrap_or(false));
     expect(gone, "the hooks are in", "them out")
 }
 
 pub(super) fn sixteen_readers_and_writers_in_each_of_four_containers_see_whole_values() -> Outcome {
-    const SECONDS: u64 = 10;
+    readers_and_writers_see_whole_values(10)
+}
+
+/// Sixteen in each of four containers, for so many seconds.
+pub(crate) fn readers_and_writers_see_whole_values(seconds: u64) -> Outcome {
     let host = read(HAMMERED)?;
     let mut scouts = Vec::new();
     for _ in 0..4 {
@@ -346,7 +352,7 @@ pub(super) fn sixteen_readers_and_writers_in_each_of_four_containers_see_whole_v
         set(&target(scout.namespace()?), &pairs)?;
         scouts.push(scout);
     }
-    let order = Order::Ask(Ask::Hammer(SECONDS));
+    let order = Order::Ask(Ask::Hammer(seconds));
     let reports: Vec<Result<String>> = std::thread::scope(|scope| {
         let runs: Vec<_> = scouts
             .iter_mut()
