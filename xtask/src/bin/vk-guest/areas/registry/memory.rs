@@ -91,10 +91,10 @@ fn executes(cgroup: &Cgroup, outer: &mut Child) -> Result<(String, String, Strin
     fs::write(format!("{HOSTS}/cgroup.procs"), pid.to_string())?;
     let before = owner(cgroup.id()?)?;
     stdin.write_all(b"\n")?;
-    let comm = format!("/proc/{init}/comm");
-    wait_until(GONE_LIMIT, || {
-        fs::read_to_string(&comm).is_ok_and(|it| it == "sleep\n")
-    });
+    // It has its new name while it still executes.
+    let stat = format!("/proc/{init}/stat");
+    let sleeps = || fs::read_to_string(&stat).is_ok_and(|it| it.contains(" (sleep) S "));
+    wait_until(GONE_LIMIT, sleeps);
     let ns = target(namespace::id_of(init)?);
     Ok((before, owner(cgroup.id()?)?, ns))
 }
