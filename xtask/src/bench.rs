@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{ensure, Result};
-use xtask::measurement::{Measurement, State, Workload};
+use xtask::measurement::{Measurement, Policy, State, Workload};
 use xtask::request::Request;
 
 pub(crate) use hook::run as run_hook;
@@ -76,12 +76,15 @@ pub(crate) fn run(wanted: &Wanted<'_>) -> Result<ExitCode> {
         [] => Workload::ALL,
         some => some,
     };
-    let request = Request::Bench {
-        workloads: workloads.to_vec(),
-        samples: wanted.samples,
-    };
+    let requests: Vec<Request> = requests(workloads, wanted.samples).collect();
     let count = if wanted.is_once { 1 } else { RUNS };
-    let runs = (1..=count).map(|number| boot(&lab, &guest, &payload, &request, number));
+    let runs = (1..=count).map(|number| {
+        let boots = requests
+            .iter()
+            .map(|request| boot(&lab, &guest, &payload, request, number));
+        let boots = boots.collect::<Result<Vec<_>>>()?;
+        Ok(Run(boots.into_iter().flatten().collect()))
+    });
     let runs: Vec<Run> = runs.collect::<Result<_>>()?;
     let disagreements = agreement::disagreements(&runs);
     if wanted.is_json {
@@ -93,6 +96,15 @@ pub(crate) fn run(wanted: &Wanted<'_>) -> Result<ExitCode> {
     Ok(match disagreements.as_slice() {
         [] => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
+    })
+}
+
+/// One boot for each policy that some of the workloads are measured under.
+fn requests(workloads: &[Workload], samples: usize) -> impl Iterator<Item = Request> + '_ {
+    Policy::ALL.into_iter().filter_map(move |policy| {
+        let of_policy = workloads.iter().filter(|it| it.policy() == policy);
+        let workloads: Vec<Workload> = of_policy.copied().collect();
+        (!workloads.is_empty()).then_some(Request::Bench { workloads, samples })
     })
 }
 
@@ -120,7 +132,7 @@ fn boot(
     payload: &Payload,
     request: &Request,
     number: usize,
-) -> Result<Run> {
+) -> Result<Vec<Measurement>> {
     let name = format!("bench run {number}");
     let console = lab.cache.logs().join("bench-console.log");
     let advice = "see the console's log beside this step's";
@@ -132,6 +144,6 @@ fn boot(
             ended && !has_failed,
             "the guest failed: its lines are above"
         );
-        Ok(Run(report.into_measurements()))
+        Ok(report.into_measurements())
     })
 }

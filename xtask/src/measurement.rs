@@ -27,6 +27,40 @@ pub enum Workload {
     #[serde(rename = "fork-exit")]
     #[value(name = "fork-exit")]
     ForkExit,
+    /// mmap(2) and munmap(2) of one private writable page, where mappings are limited.
+    #[serde(rename = "mmap-limited")]
+    #[value(name = "mmap-limited")]
+    MmapLimited,
+    /// open(2) and close(2), where descriptors and files are limited.
+    #[serde(rename = "open-close")]
+    #[value(name = "open-close")]
+    OpenClose,
+    /// pread(2) of a kernel parameter that a container has for itself.
+    #[serde(rename = "sysctl-read")]
+    #[value(name = "sysctl-read")]
+    SysctlRead,
+    /// The same of one that it has not, by the same handler of the kernel.
+    #[serde(rename = "sysctl-read-shared")]
+    #[value(name = "sysctl-read-shared")]
+    SysctlReadShared,
+    /// The same of one whose handler has no hook.
+    #[serde(rename = "sysctl-read-unhooked")]
+    #[value(name = "sysctl-read-unhooked")]
+    SysctlReadUnhooked,
+}
+
+/// What the containers have while workloads are measured: one for each boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Huge pages and the commit accounting.
+    Memory,
+    /// Limits of mappings, descriptors and files.
+    Limits,
+}
+
+impl Policy {
+    /// Every policy.
+    pub const ALL: [Self; 2] = [Self::Memory, Self::Limits];
 }
 
 impl Workload {
@@ -37,6 +71,11 @@ impl Workload {
         Self::Touch4k,
         Self::Touch2m,
         Self::ForkExit,
+        Self::MmapLimited,
+        Self::OpenClose,
+        Self::SysctlRead,
+        Self::SysctlReadShared,
+        Self::SysctlReadUnhooked,
     ];
 
     /// Returns its name.
@@ -47,6 +86,21 @@ impl Workload {
             Self::Touch4k => "touch-4k",
             Self::Touch2m => "touch-2m",
             Self::ForkExit => "fork-exit",
+            Self::MmapLimited => "mmap-limited",
+            Self::OpenClose => "open-close",
+            Self::SysctlRead => "sysctl-read",
+            Self::SysctlReadShared => "sysctl-read-shared",
+            Self::SysctlReadUnhooked => "sysctl-read-unhooked",
+        }
+    }
+
+    /// Returns the policy it is measured under.
+    pub fn policy(self) -> Policy {
+        match self {
+            Self::Getpid | Self::MmapMunmap | Self::Touch4k | Self::Touch2m | Self::ForkExit => {
+                Policy::Memory
+            }
+            _ => Policy::Limits,
         }
     }
 

@@ -44,7 +44,8 @@ pub(crate) fn run(workloads: &[Workload], samples: usize) -> Result<()> {
     write("/proc/sys/vm/drop_caches", "3")?;
     cgroup::make()?;
     warm_up(workloads, samples)?;
-    let mut stages = Stages::default();
+    let policy = workloads.first().context("no workload")?.policy();
+    let mut stages = Stages::of(policy);
     for stage in Stages::ALL {
         stages.enter(*stage)?;
         let states = State::ALL.iter().filter(|it| it.module == *stage);
@@ -102,7 +103,7 @@ fn ready(workload: Workload, state: State, samples: &str) -> Result<Measured> {
         Caller::Namespace => Measured::in_a_namespace(workload, samples)?,
         Caller::Container => {
             let process = Measured::in_a_namespace(workload, samples)?;
-            policy::set(process.pid())?;
+            policy::set(workload.policy(), process.pid())?;
             process
         }
     };

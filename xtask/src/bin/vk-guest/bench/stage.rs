@@ -1,15 +1,15 @@
 //! The stages of the module, one after the other in one boot.
 
 use anyhow::{ensure, Result};
-use xtask::measurement::Stage;
+use xtask::measurement::{Policy, Stage};
 
 use super::measured::Holder;
 use super::policy;
 use crate::{device, module};
 
 /// The way through the stages.
-#[derive(Default)]
 pub(super) struct Stages {
+    policy: Policy,
     /// Has a policy while the stage is [`Stage::Active`].
     holder: Option<Holder>,
 }
@@ -17,6 +17,14 @@ pub(super) struct Stages {
 impl Stages {
     /// The order in which they come.
     pub(super) const ALL: &'static [Stage] = &[Stage::Absent, Stage::Idle, Stage::Active];
+
+    /// Begins before the first, with the policy that containers get.
+    pub(super) fn of(policy: Policy) -> Self {
+        Self {
+            policy,
+            holder: None,
+        }
+    }
 
     /// Goes on to `stage`.
     ///
@@ -29,9 +37,9 @@ impl Stages {
             Stage::Idle => module::load(&[])?,
             Stage::Active => {
                 let holder = Holder::start()?;
-                policy::set(holder.pid())?;
+                policy::set(self.policy, holder.pid())?;
                 self.holder = Some(holder);
-                ensure_armed()?;
+                policy::ensure_armed(self.policy)?;
             }
         }
         Ok(())
@@ -48,20 +56,4 @@ impl Stages {
         forced.accepted()?;
         module::unload()
     }
-}
-
-/// What is measured without its hooks would look cheap.
-fn ensure_armed() -> Result<()> {
-    let hooks = device::ask("hooks", "", &[])?.accepted()?;
-    let out: Vec<&str> = hooks
-        .iter()
-        .filter(|line| !line.contains(" state=armed "))
-        .filter_map(|line| line.split(' ').next())
-        .collect();
-    ensure!(
-        !hooks.is_empty() && out.is_empty(),
-        "hooks that are not in: {}",
-        out.join(" ")
-    );
-    Ok(())
 }

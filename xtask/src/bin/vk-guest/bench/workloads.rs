@@ -1,5 +1,6 @@
 //! What is measured: one file for each kind of operation.
 
+mod file;
 mod memory;
 mod phase;
 mod process;
@@ -27,9 +28,13 @@ pub(super) trait Operation {
 pub(super) fn prepare(workload: Workload) -> Result<Box<dyn Operation>> {
     Ok(match workload {
         Workload::Getpid => Box::new(process::Getpid),
-        Workload::MmapMunmap => Box::new(memory::MmapMunmap::default()),
+        Workload::MmapMunmap | Workload::MmapLimited => Box::new(memory::MmapMunmap::default()),
         Workload::Touch4k => Box::new(memory::TouchPage::default()),
         Workload::Touch2m => Box::new(memory::TouchHugePage::new()?),
         Workload::ForkExit => Box::new(process::ForkExit),
+        Workload::OpenClose => Box::new(file::OpenClose),
+        Workload::SysctlRead => Box::new(file::Read::of("/proc/sys/vm/max_map_count")?),
+        Workload::SysctlReadShared => Box::new(file::Read::of("/proc/sys/vm/swappiness")?),
+        Workload::SysctlReadUnhooked => Box::new(file::Read::of("/proc/sys/kernel/ngroups_max")?),
     })
 }
