@@ -16,7 +16,10 @@ long vk_judge_expand_files(struct files_struct *files, unsigned int nr);
 long vk_judge_do_prlimit(void *task, unsigned int resource, const struct rlimit *new_rlim);
 struct fdtable *vk_handler_alloc_fdtable(unsigned int slots_wanted);
 
-/* Under files->file_lock. Tests `nr >= nr_open` where the table has to grow. */
+/*
+ * Under files->file_lock. Tests `nr >= nr_open` where the table has to grow. So does alloc_fdtable()
+ * below, but who has threads has waited for a grace period then.
+ */
 long vk_judge_expand_files(struct files_struct *files, unsigned int nr)
 {
 	if (nr < files_fdtable(files)->max_fds)

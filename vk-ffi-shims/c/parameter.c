@@ -215,15 +215,31 @@ static bool vk_is_thp_dir(const struct kobject *kobj)
 	       !strcmp(kobject_name(kobj), "transparent_hugepage");
 }
 
-/* The files of mm/khugepaged.c are a group of the directory above, with the same kobject. */
-static unsigned int vk_thp_file(const struct kobject *kobj, const char *name)
+static const struct {
+	const char *name;
+	unsigned int file;
+	bool is_of_size;		/* that of PMD order is the same */
+} vk_thp_files[] = {
+	{ "enabled", VK_THP_FILE_ENABLED, true },
+	{ "shmem_enabled", VK_THP_FILE_SHMEM_ENABLED, true },
+	{ "defrag", VK_THP_FILE_DEFRAG },
+	{ "use_zero_page", VK_THP_FILE_USE_ZERO_PAGE },
+};
+
+/* The files of mm/khugepaged.c are a group of the directory, with its kobject. */
+static unsigned int vk_thp_file(const void *node, const char *name)
 {
-	if (vk_is_thp_dir(kobj))
-		return strcmp(name, "enabled") ? VK_THP_FILE_OTHER : VK_THP_FILE_ENABLED;
-	if (!vk_is_thp_dir(kobj->parent))
+	const struct kobject *kobj = vk_sysfs_kobj(node);
+	bool is_of_size = !vk_is_thp_dir(kobj);
+	unsigned int i;
+
+	if (is_of_size && !vk_is_thp_dir(kobj->parent))
 		return VK_THP_FILE_NONE;
-	if (!strcmp(name, "enabled") && vk_thpsize_order(kobj) == vk_pmd_order())
-		return VK_THP_FILE_ENABLED;
+	if (is_of_size ? vk_thpsize_order(kobj) != vk_pmd_order() : vk_sysfs_is_in_group(node))
+		return VK_THP_FILE_OTHER;
+	for (i = 0; i < ARRAY_SIZE(vk_thp_files); i++)
+		if (!strcmp(name, vk_thp_files[i].name) && (!is_of_size || vk_thp_files[i].is_of_size))
+			return vk_thp_files[i].file;
 	return VK_THP_FILE_OTHER;
 }
 
@@ -238,7 +254,7 @@ long vk_judge_sysfs_kf_write(struct kernfs_open_file *of);
 long vk_judge_sysfs_kf_write(struct kernfs_open_file *of)
 {
 	const struct attribute *attr = of->kn->priv;
-	unsigned int file = vk_thp_file(vk_sysfs_kobj(of->kn), attr->name);
+	unsigned int file = vk_thp_file(of->kn, attr->name);
 
 	return file == VK_THP_FILE_NONE ? 0 : vk_handler_thp_write(file);
 }

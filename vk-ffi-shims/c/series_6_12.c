@@ -122,6 +122,14 @@ const void *vk_sysfs_kobj(const void *p)
 	return kobj;
 }
 
+bool vk_sysfs_is_in_group(const void *p)
+{
+	const struct kernfs_node *kn = p;
+	const struct kobject *kobj = vk_sysfs_kobj(kn);
+
+	return kn->parent != kobj->sd;
+}
+
 struct vma_remap_struct;
 
 /* What methods of many files are called with. */

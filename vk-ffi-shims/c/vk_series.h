@@ -96,6 +96,8 @@ extern struct vk_hook vk_hook_collapse_file;
 			     static_call_query(vk_original_##name))
 /* The kobject of a file of sysfs, a struct kernfs_node. */
 const void *vk_sysfs_kobj(const void *node);
+/* Whether the file is in a directory below that of its kobject. */
+bool vk_sysfs_is_in_group(const void *node);
 
 /* ---- Of the shared files ---- */
 

@@ -396,6 +396,9 @@ enum vk_thp_file {
 	VK_THP_FILE_NONE = 0,		/* not in transparent_hugepage */
 	VK_THP_FILE_ENABLED = 1,	/* `enabled`, or that of PMD order */
 	VK_THP_FILE_OTHER = 2,
+	VK_THP_FILE_DEFRAG = 3,
+	VK_THP_FILE_SHMEM_ENABLED = 4,	/* `shmem_enabled`, or that of PMD order */
+	VK_THP_FILE_USE_ZERO_PAGE = 5,
 };
 
 /* ---- Transparent huge pages ------------------------------------------------------- */

@@ -473,6 +473,9 @@ unsafe extern "C" {
 pub const VK_THP_FILE_NONE: vk_thp_file = 0;
 pub const VK_THP_FILE_ENABLED: vk_thp_file = 1;
 pub const VK_THP_FILE_OTHER: vk_thp_file = 2;
+pub const VK_THP_FILE_DEFRAG: vk_thp_file = 3;
+pub const VK_THP_FILE_SHMEM_ENABLED: vk_thp_file = 4;
+pub const VK_THP_FILE_USE_ZERO_PAGE: vk_thp_file = 5;
 pub type vk_thp_file = ::core::ffi::c_uint;
 pub const VK_TVA_SMAPS: vk_tva = 0;
 pub const VK_TVA_PAGEFAULT: vk_tva = 1;

@@ -139,6 +139,12 @@ pub unsafe fn is_pmd_order_dir(kobj: *const c_void) -> bool {
 pub enum File {
     /// `enabled`, or that of `hugepages-2048kB`.
     Enabled,
+    /// `shmem_enabled`, or that of `hugepages-2048kB`.
+    ShmemEnabled,
+    /// `defrag`, not that of khugepaged.
+    Defrag,
+    /// `use_zero_page`.
+    UseZeroPage,
     /// Any other.
     Other,
 }
@@ -148,6 +154,9 @@ impl File {
     pub fn from_raw(raw: u32) -> Option<Self> {
         match raw {
             bindings::VK_THP_FILE_ENABLED => Some(Self::Enabled),
+            bindings::VK_THP_FILE_SHMEM_ENABLED => Some(Self::ShmemEnabled),
+            bindings::VK_THP_FILE_DEFRAG => Some(Self::Defrag),
+            bindings::VK_THP_FILE_USE_ZERO_PAGE => Some(Self::UseZeroPage),
             bindings::VK_THP_FILE_OTHER => Some(Self::Other),
             _ => None,
         }

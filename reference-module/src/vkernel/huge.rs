@@ -96,16 +96,28 @@ fn allowed(
 /// Before any file of huge pages is written from inside: the host's may be protected. Process
 /// context.
 fn protect(file: File) -> Result<(), i32> {
-    if (file == File::Enabled && has_own_enabled()) || !engine::protects_host() {
+    let key = key_of(file);
+    if key.is_some_and(has_own) || !engine::protects_host() {
         return Ok(());
     }
-    inside::deny(ENABLED, Denied::HostProtected).map_or(Ok(()), Err)
+    inside::deny(key.unwrap_or(ENABLED), Denied::HostProtected).map_or(Ok(()), Err)
 }
 
-fn has_own_enabled() -> bool {
+fn key_of(file: File) -> Option<Key> {
+    let key = match file {
+        File::Enabled => vk_thp::Key::Enabled,
+        File::ShmemEnabled => vk_thp::Key::ShmemEnabled,
+        File::Defrag => vk_thp::Key::Defrag,
+        File::UseZeroPage => vk_thp::Key::UseZeroPage,
+        File::Other => return None,
+    };
+    Some(Key::Thp(key))
+}
+
+fn has_own(key: Key) -> bool {
     let read = ReadGuard::new();
     let found = Namespace::of_current(&read).and_then(|ns| registry::find(&read, ns));
-    is_enforced() && found.is_some_and(|it| it.effective(&read).get(ENABLED).is_some())
+    is_enforced() && found.is_some_and(|it| it.effective(&read).get(key).is_some())
 }
 
 hook!(fn thp_allowable_orders(vma: Option<Vma<'_>>, vm_flags: u64, asker: u32, orders: u64) -> u64, Replace<Vma> => allowable);

@@ -9,12 +9,23 @@ use crate::scout::Scout;
 use crate::setting::{read, THP, THP_2M};
 use crate::values::Values;
 
-/// Files of huge pages, two of which no policy answers for.
-const THP_FILES: [(&str, &str); 5] = [
+const THP_64K: &str = "/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled";
+const DEFRAG: &str = "/sys/kernel/mm/transparent_hugepage/defrag";
+const KHUGEPAGED_DEFRAG: &str = "/sys/kernel/mm/transparent_hugepage/khugepaged/defrag";
+
+/// Files of huge pages, three of which no policy answers for.
+const THP_FILES: [(&str, &str); 8] = [
     (THP, "never"),
     (THP_2M, "never"),
-    ("/sys/kernel/mm/transparent_hugepage/defrag", "never"),
-    ("/sys/kernel/mm/transparent_hugepage/khugepaged/defrag", "0"),
+    // Of another size, of which no container has its own.
+    (THP_64K, "never"),
+    (DEFRAG, "never"),
+    ("/sys/kernel/mm/transparent_hugepage/shmem_enabled", "never"),
+    (
+        "/sys/kernel/mm/transparent_hugepage/hugepages-64kB/shmem_enabled",
+        "never",
+    ),
+    (KHUGEPAGED_DEFRAG, "0"),
     ("/sys/kernel/mm/transparent_hugepage/use_zero_page", "0"),
 ];
 
@@ -81,6 +92,8 @@ fn writes_are_refused() -> Outcome {
             ("vm.overcommit_ratio.inside", "rw"),
             ("thp_enabled", "never"),
             ("thp_enabled.inside", "rw"),
+            ("thp_defrag", "never"),
+            ("thp_defrag.inside", "rw"),
         ],
     )?;
     expect_eq(
@@ -89,6 +102,12 @@ fn writes_are_refused() -> Outcome {
         None,
     )?;
     expect_eq("its own word", scout.write(THP, "madvise")?, None)?;
+    expect_eq("its own effort", scout.write(DEFRAG, "madvise")?, None)?;
+    // The file of khugepaged has the same name, and those of other sizes are the host's.
+    for (path, value) in [(KHUGEPAGED_DEFRAG, "0"), (THP_64K, "never")] {
+        let refused = scout.write(path, value)?;
+        expect_eq(path, refused.as_deref(), Some("EPERM"))?;
+    }
     // The host itself writes as ever.
     let _host = crate::setting::Setting::put(DMESG_RESTRICT, &read(DMESG_RESTRICT)?)?;
     Ok(())
