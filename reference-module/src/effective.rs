@@ -58,8 +58,9 @@ impl<Id: Copy, Books> Effective<Id, Books> {
     /// not decided yet is taken from its `own`.
     ///
     /// Call it for the container first, then for its parent, and so on. So the outermost bound has
-    /// the last word, in whatever order values and bounds were set.
-    pub fn inherit(&mut self, id: Id, own: &Own, books: impl FnOnce() -> Books) {
+    /// the last word, in whatever order values and bounds were set. `books` is asked where `own` has a
+    /// commit policy.
+    pub fn inherit(&mut self, id: Id, own: &Own, books: impl FnOnce() -> Option<Books>) {
         // A rule is for a value that is set.
         if !own.is_set() {
             return;
@@ -90,7 +91,7 @@ impl<Id: Copy, Books> Effective<Id, Books> {
         }
         if own.has_overcommit() {
             if self.books.is_none() {
-                self.books = Some((id, books()));
+                self.books = books().map(|books| (id, books));
             } else {
                 self.is_surrounded = true;
             }

@@ -32,7 +32,7 @@ fn writable(mut own: Own, key: Key) -> Own {
 fn chain(owns: &[Own]) -> Effective<usize, usize> {
     let mut effective = Effective::host();
     for (id, own) in owns.iter().enumerate() {
-        effective.inherit(id, own, || id * 10);
+        effective.inherit(id, own, || Some(id * 10));
     }
     effective
 }

@@ -93,6 +93,16 @@ void vk_ns_memory_max(const void *ns, unsigned long long *memory, unsigned long 
 	rcu_read_unlock();
 }
 
+const void *vk_ns_of_init(int nr)
+{
+	struct pid *pid = find_pid_ns(nr, &init_pid_ns);
+
+	/* What a task has, as vk_ns_each() finds it: the pid holds its namespace. */
+	if (!pid || !pid_task(pid, PIDTYPE_TGID) || !pid->level || pid->numbers[pid->level].nr != 1)
+		return NULL;
+	return pid->numbers[pid->level].ns;
+}
+
 void vk_ns_each(bool (*found)(const void *ns, void *data), void *data)
 {
 	struct task_struct *p;

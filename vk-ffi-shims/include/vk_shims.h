@@ -277,6 +277,8 @@ bool vk_ns_admin(const void *ns);
 /* Bytes of memory.max and memory.swap.max of the init's memcg, least over its ancestors; ~0 is none. */
 void vk_ns_memory_max(const void *ns, unsigned long long *memory, unsigned long long *swap);
 
+/* The namespace whose init has this global pid, or NULL; under rcu_read_lock(). */
+const void *vk_ns_of_init(int nr);
 /*
  * Calls @found for each pid namespace that has a live init, under rcu_read_lock(), until it
  * returns false. Process context.

@@ -1,6 +1,6 @@
 //! Pid namespaces.
 
-use crate::bindings;
+use crate::{bindings, ReadGuard};
 use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -72,6 +72,14 @@ impl<'g> Namespace<'g> {
             raw,
             read: PhantomData,
         })
+    }
+
+    /// Returns the namespace whose init has this pid in the initial one; `None` if that is no init.
+    pub fn of_init(_read: &'g ReadGuard, pid: i32) -> Option<Self> {
+        // SAFETY: The read lock is held.
+        let ns = unsafe { bindings::vk_ns_of_init(pid) };
+        // SAFETY: Null, or what a task is in, which lives as long as the read side.
+        unsafe { Self::from_raw(ns) }
     }
 
     pub(crate) fn as_ptr(self) -> *const c_void {

@@ -153,8 +153,19 @@ mod with_kernel {
         ///
         /// No memory.
         pub fn new(value: T, flags: Flags) -> Result<Self, AllocError> {
-            let head = super::RcuHead::default();
-            KBox::new(WithHead { head, value }, flags).map(Self)
+            Self::new_with(flags, || value)
+        }
+
+        /// Allocates, and has the value made there: a large one is not copied. Context: as `flags` say.
+        ///
+        /// # Errors
+        ///
+        /// No memory.
+        #[inline]
+        pub fn new_with(flags: Flags, value: impl FnOnce() -> T) -> Result<Self, AllocError> {
+            let room = KBox::<WithHead<T>>::new_uninit(flags)?;
+            let (head, value) = (super::RcuHead::default(), value());
+            Ok(Self(KBox::write(room, WithHead { head, value })))
         }
     }
 
@@ -302,30 +313,60 @@ mod with_kernel {
     ///
     /// # Invariants
     ///
-    /// The pointer came from `KBox::into_raw`, and an older one is freed only after a grace
-    /// period.
-    pub struct Published<T>(AtomicPtr<T>);
+    /// `value` is `shared`, or came from `KBox::into_raw`; an older one of those is freed only after a
+    /// grace period.
+    pub struct Published<T: 'static> {
+        value: AtomicPtr<T>,
+        shared: Option<&'static T>,
+    }
 
     impl<T> Published<T> {
         /// Publishes a first value.
         pub fn new(value: KBox<T>) -> Self {
             // INVARIANT: From `into_raw`.
-            Self(AtomicPtr::new(KBox::into_raw(value)))
+            Self {
+                value: AtomicPtr::new(KBox::into_raw(value)),
+                shared: None,
+            }
+        }
+
+        /// Publishes a first value that others share, and that is never freed.
+        pub const fn shared(value: &'static T) -> Self {
+            // INVARIANT: The shared one; nobody writes through the pointer.
+            Self {
+                value: AtomicPtr::new(core::ptr::from_ref(value).cast_mut()),
+                shared: Some(value),
+            }
+        }
+
+        /// Takes what was published for a box, unless it is the shared value.
+        ///
+        /// # Safety
+        ///
+        /// `value` was in `self.value`, is no longer, and is given here once.
+        unsafe fn owned(&self, value: *mut T) -> Option<KBox<T>> {
+            let is_shared = self
+                .shared
+                .is_some_and(|shared| core::ptr::eq(shared, value));
+            // SAFETY: From `into_raw` (type invariant), taken out once (contract of this function).
+            (!is_shared).then(|| unsafe { KBox::from_raw(value) })
         }
 
         /// Returns the value. Any context.
         #[inline]
         pub fn read<'g>(&'g self, _read: &'g Reading) -> &'g T {
             // Acquire: pairs with the swap in `replace`.
-            let value = self.0.load(Ordering::Acquire);
+            let value = self.value.load(Ordering::Acquire);
             // SAFETY: Valid for the read side (type invariant).
             unsafe { &*value }
         }
 
-        /// Changes a value that no reader can reach yet.
-        pub fn get_mut(&mut self) -> &mut T {
-            // SAFETY: Valid (type invariant), and `&mut self` keeps readers away.
-            unsafe { &mut **self.0.get_mut() }
+        /// Puts another first value in, before any reader can reach it.
+        pub fn set(&mut self, value: KBox<T>) {
+            // INVARIANT: From `into_raw`; `&mut self` keeps readers away from the old one.
+            let old = core::mem::replace(self.value.get_mut(), KBox::into_raw(value));
+            // SAFETY: Just taken out.
+            drop(unsafe { self.owned(old) });
         }
 
         /// Publishes `value`; the old one goes to `retirees`. Nothing sleeps.
@@ -343,9 +384,11 @@ mod with_kernel {
                 return Err(value);
             }
             // AcqRel: readers see the value behind the pointer.
-            let old = self.0.swap(KBox::into_raw(value), Ordering::AcqRel);
-            // SAFETY: From `into_raw`, taken out once; `Retirees` waits for readers.
-            let old = unsafe { KBox::from_raw(old) };
+            let old = self.value.swap(KBox::into_raw(value), Ordering::AcqRel);
+            // SAFETY: Just taken out; `Retirees` waits for readers.
+            let Some(old) = (unsafe { self.owned(old) }) else {
+                return Ok(());
+            };
             // There is room.
             if let Err(refused) = retirees.0.push_within_capacity(old) {
                 core::mem::forget(refused);
@@ -356,8 +399,9 @@ mod with_kernel {
 
     impl<T> Drop for Published<T> {
         fn drop(&mut self) {
-            // SAFETY: From `into_raw`; whoever drops the owner has waited for its readers.
-            drop(unsafe { KBox::from_raw(*self.0.get_mut()) });
+            let last = *self.value.get_mut();
+            // SAFETY: Out, since `self` goes; whoever drops the owner has waited for its readers.
+            drop(unsafe { self.owned(last) });
         }
     }
 

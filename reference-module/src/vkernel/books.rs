@@ -1,6 +1,7 @@
 //! The account of one container, with the times of its last recounts.
 
 use core::ops::Deref;
+use kernel::alloc::{AllocError, Flags};
 use kernel::sync::Arc;
 use vk_overcommit::{Account, Backoff};
 use vk_reference_module::Recent;
@@ -15,6 +16,11 @@ pub(crate) struct Books {
 }
 
 pub(crate) type Shared = Arc<Books>;
+
+/// Makes new ones. Context: as `flags` say.
+pub(crate) fn open(flags: Flags) -> Result<Shared, AllocError> {
+    Arc::new(Books::new(), flags)
+}
 
 impl Books {
     pub(crate) const fn new() -> Self {

@@ -242,6 +242,13 @@ pub(crate) fn unset<'a>(opener: &Opener, request: &Request<'a>, out: &mut Output
     publish(&mut control, &place, &before, &own, out)
 }
 
+fn unchanged(error: ChangeError) -> Refusal<'static> {
+    match error {
+        ChangeError::Gone => gone(),
+        ChangeError::NoMemory => no_memory(),
+    }
+}
+
 /// Arms what is needed, then publishes: readers see the old or the new values.
 fn publish(
     control: &mut ControlGuard,
@@ -255,12 +262,10 @@ fn publish(
             engine::arm_for(control, own)?;
             let is_first = own.has_overcommit() && !before.has_overcommit();
             if is_first {
+                registry::open_books(id).map_err(unchanged)?;
                 charge::recount(id);
             }
-            registry::change(control, id, own).map_err(|error| match error {
-                ChangeError::Gone => gone(),
-                ChangeError::NoMemory => no_memory(),
-            })?;
+            registry::change(control, id, own).map_err(unchanged)?;
             if is_first {
                 // Once more, for what was charged in between and followed by nobody.
                 charge::recount(id);

@@ -300,7 +300,8 @@ pub(crate) fn recount(id: Id) {
         }
         let read = ReadGuard::new();
         let container = registry::find(&read, ns).filter(|container| container.id == id);
-        if let Some(recount) = container.and_then(|it| it.books.account.try_begin_recount()) {
+        let books = container.and_then(registry::books);
+        if let Some(recount) = books.as_ref().and_then(|it| it.account.try_begin_recount()) {
             if let Some(counted) = ns.accounted_pages() {
                 recount.finish(counted.pages);
             }

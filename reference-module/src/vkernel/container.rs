@@ -24,9 +24,12 @@ pub(crate) struct Snapshot {
     _mark: Option<Mark>,
 }
 
+/// That of most namespaces.
+static HOST: Snapshot = Snapshot::host();
+
 impl Snapshot {
     /// Everything is the host's.
-    pub(crate) fn host() -> Self {
+    pub(crate) const fn host() -> Self {
         Self {
             effective: Effective::host(),
             _mark: None,
@@ -48,7 +51,8 @@ pub(crate) struct Container {
     /// The nearest one around it that is known.
     pub(crate) parent: Option<Address>,
     pub(crate) links: RegistryCell<Links>,
-    pub(crate) books: Shared,
+    /// From its first commit policy on.
+    pub(crate) books: RegistryCell<Option<Shared>>,
     pub(crate) own: RegistryCell<Own>,
     /// Held while a policy of its own is enforced.
     pub(crate) pin: RegistryCell<Option<Pin>>,
@@ -97,6 +101,22 @@ impl Counters {
 }
 
 impl Container {
+    /// One for which nothing is set.
+    pub(crate) const fn new(id: Id, tree: Tree) -> Self {
+        Self {
+            id,
+            tree,
+            parent: None,
+            links: RegistryCell::new(Links::new()),
+            books: RegistryCell::new(None),
+            own: RegistryCell::new(Own::new()),
+            pin: RegistryCell::new(None),
+            effective: Published::shared(&HOST),
+            places: RegistryCell::new(Places::new()),
+            counters: Counters::new(),
+        }
+    }
+
     pub(crate) fn identify(ns: Namespace<'_>) -> Id {
         Id {
             number: ns.id(),

@@ -24,6 +24,11 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
+    /// Finds the namespace again, if it still has an init.
+    pub(crate) fn namespace<'g>(&self, read: &'g ReadGuard) -> Option<Namespace<'g>> {
+        Namespace::of_init(read, self.init?.pid).filter(|ns| ns.id() == self.number)
+    }
+
     fn of(ns: Namespace<'_>) -> Self {
         let read = ReadGuard::new();
         let known = registry::find(&read, ns);

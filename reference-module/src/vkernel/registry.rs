@@ -20,7 +20,7 @@
 //! begins after `change` has returned (one that overlaps sees the old values or the new), an end
 //! before the address can be used again.
 
-use crate::books::{Books, Charged};
+use crate::books::{self, Charged, Shared};
 use crate::container::{Container, Counters, Effective, Id, Snapshot};
 use crate::descent::{self, Links};
 use crate::events;
@@ -29,7 +29,6 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::alloc::AllocError;
 use kernel::alloc::Flags;
 use kernel::prelude::*;
-use kernel::sync::Arc;
 use vk_ffi_shims::vk_nshash::{InsertError, Key as Address, Node, Table};
 use vk_ffi_shims::{
     Boxed, ControlGuard, Namespace, Pin, Published, RcuBox, RcuHead, ReadGuard, Reading,
@@ -98,20 +97,34 @@ pub(crate) fn failed_births() -> u64 {
 }
 
 fn make(ns: Namespace<'_>, flags: Flags) -> core::result::Result<Boxed<Container>, AllocError> {
-    let id = Container::identify(ns);
-    let container = Container {
-        id,
-        tree: ns.tree(),
-        parent: None,
-        links: RegistryCell::new(Links::new()),
-        books: Arc::new(Books::new(), flags)?,
-        own: RegistryCell::new(Own::new()),
-        pin: RegistryCell::new(None),
-        effective: Published::new(KBox::new(Snapshot::host(), flags)?),
-        places: RegistryCell::new(Places::new()),
-        counters: Counters::new(),
-    };
-    RcuBox::new(Node::new(id.address, container), flags).map(Boxed)
+    let (id, tree) = (Container::identify(ns), ns.tree());
+    RcuBox::new_with(flags, || Node::new(id.address, Container::new(id, tree))).map(Boxed)
+}
+
+/// What a namespace needs beside its container if anything is set for it or around it.
+struct Outfit {
+    snapshot: KBox<Snapshot>,
+    books: Shared,
+}
+
+impl Outfit {
+    fn new(flags: Flags) -> core::result::Result<Self, AllocError> {
+        Ok(Self {
+            snapshot: KBox::new(Snapshot::host(), flags)?,
+            books: books::open(flags)?,
+        })
+    }
+
+    /// Gives it to a container that nobody can find yet, with `own`.
+    fn fit(mut self, read: &ReadGuard, write: &mut RegistryGuard, it: &mut Container, own: Own) {
+        *it.own.get_mut(write) = own;
+        pin(write, it, own.is_set());
+        if own.has_overcommit() {
+            *it.books.get_mut(write) = Some(self.books);
+        }
+        *self.snapshot = compute(read, write, it);
+        it.effective.set(self.snapshot);
+    }
 }
 
 /// Puts a namespace in, with `own` or the default, unless it is there already; tells whether it has
@@ -122,33 +135,36 @@ fn insert(
     kept: impl FnOnce(u64) -> Option<Own>,
 ) -> core::result::Result<bool, AllocError> {
     let mut node = make(ns, flags)?;
-    let (refused, is_set) = {
+    let kept = kept(ns.id());
+    let mut outfit = None;
+    let (refused, is_set) = loop {
         let read = ReadGuard::new();
         let mut write = RegistryGuard::lock();
-        let own = match kept(ns.id()) {
-            Some(own) => unless_empty(own),
-            None => *DEFAULT.get(&write),
-        };
         let around = ns.parent();
         let around = around.and_then(|ns| TABLE.find_nearest_ancestor(&read, ns, LEVELS));
         let container = node.0.value_mut();
         container.parent = around.map(|it| it.id.address);
+        let is_plain = match &kept {
+            Some(own) => *own == Own::new(),
+            None => DEFAULT.get(&write).is_none(),
+        };
+        let mut is_set = false;
         // Most births: nothing is set around it, and nothing for it.
-        let is_hosts = around.is_none_or(|it| it.effective(&read).is_host());
-        if let Some(own) = own {
-            *container.own.get_mut(&mut write) = own;
-            pin(&mut write, container, own.is_set());
+        if !is_plain || !around.is_none_or(|it| it.effective(&read).is_host()) {
+            let Some(outfit) = Option::<Outfit>::take(&mut outfit) else {
+                release(write, read, ());
+                outfit = Some(Outfit::new(flags)?);
+                continue;
+            };
+            let own = kept.or(*DEFAULT.get(&write)).unwrap_or_default();
+            is_set = own.is_set();
+            outfit.fit(&read, &mut write, container, own);
         }
-        if own.is_some() || !is_hosts {
-            let snapshot = compute(&read, &write, container);
-            *container.effective.get_mut() = snapshot;
-        }
-        let is_set = own.is_some_and(|own| own.is_set());
         let refused = TABLE.insert(&mut write, node).err();
         if refused.is_none() {
             descent::link(&read, &mut write, ns.key());
         }
-        (refused, is_set)
+        break (refused, is_set);
     };
     // Nobody has seen the node that comes back.
     match refused {
@@ -321,7 +337,9 @@ fn compute(read: &ReadGuard, write: &RegistryGuard, container: &Container) -> Sn
     let mut effective = Effective::host();
     let mut at = container;
     for _ in 0..LEVELS {
-        effective.inherit(at.id, at.own.get(write), || Charged::new(at.books.clone()));
+        effective.inherit(at.id, at.own.get(write), || {
+            at.books.get(write).clone().map(Charged::new)
+        });
         let Some(parent) = at.parent.and_then(|parent| TABLE.find(read, parent)) else {
             break;
         };
@@ -367,6 +385,24 @@ impl From<AllocError> for ChangeError {
     }
 }
 
+/// Opens the books of the container `id`, if it has none. Process context, may sleep.
+pub(crate) fn open_books(id: Id) -> core::result::Result<(), ChangeError> {
+    let books = books::open(GFP_KERNEL)?;
+    let read = ReadGuard::new();
+    let mut write = RegistryGuard::lock();
+    let found = TABLE.find(&read, id.address);
+    let Some(container) = found.filter(|it| it.id == id) else {
+        return release(write, read, Err(ChangeError::Gone));
+    };
+    container.books.get_mut(&mut write).get_or_insert(books);
+    release(write, read, Ok(()))
+}
+
+/// Returns the books of a container, if they were ever opened.
+pub(crate) fn books(container: &Container) -> Option<Shared> {
+    container.books.get(&RegistryGuard::lock()).clone()
+}
+
 /// Gives the container `id` the values `own` and publishes the snapshots of all that inherit.
 ///
 /// Readers see the old set or the new one. Process context, may sleep.
@@ -375,6 +411,9 @@ pub(crate) fn change(
     id: Id,
     own: &Own,
 ) -> core::result::Result<(), ChangeError> {
+    if own.has_overcommit() {
+        open_books(id)?;
+    }
     let mut room = 8;
     loop {
         let mut fresh = KVec::with_capacity(room, GFP_KERNEL)?;

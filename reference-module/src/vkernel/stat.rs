@@ -9,7 +9,8 @@ use crate::registry;
 use crate::vote;
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU64, Ordering};
-use vk_ffi_shims::{each_namespace, ControlGuard, ReadGuard};
+use vk_ffi_shims::{ControlGuard, ReadGuard};
+use vk_overcommit::Account;
 use vk_reference_module::{Errno, Refusal, Request, Target};
 use vk_sysctl::{Event as Audited, Key as Sysctl};
 
@@ -31,27 +32,19 @@ pub(crate) fn stat<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
             continue;
         }
         is_found = true;
-        let mut held = None;
-        let mut limit = None;
-        each_namespace(|ns| {
-            if !facts.has_books {
-                return false;
-            }
-            if ns.id() != facts.number {
-                return true;
-            }
-            let read = ReadGuard::new();
-            if let Some(container) = registry::find(&read, ns) {
-                let effective = container.effective(&read);
-                held = charge::held_pages(ns, effective);
-                limit = charge::limit_pages(&read, ns, container);
-            }
-            false
-        });
         let read = ReadGuard::new();
-        let Some(container) = registry::find_number(&read, facts.number) else {
+        let Some(ns) = facts.namespace(&read) else {
             continue;
         };
+        let found = registry::find(&read, ns);
+        let Some(container) = found.filter(|it| it.id.number == facts.number) else {
+            continue;
+        };
+        let (mut held, mut limit) = (None, None);
+        if facts.has_books {
+            held = charge::held_pages(ns, container.effective(&read));
+            limit = charge::limit_pages(&read, ns, container);
+        }
         let snapshot = Stat::of(&read, container);
         drop(read);
         if wanted.is_none() && held.is_none() && snapshot.is_empty() {
@@ -148,15 +141,17 @@ impl fmt::Display for Votes {
 
 impl Stat {
     fn of(read: &ReadGuard, container: &Container) -> Self {
-        let account = container
-            .effective(read)
-            .books()
-            .map_or(&container.books, |(_, charged)| &charged.books);
+        let books = match container.effective(read).books() {
+            Some((_, charged)) => Some(charged.books.clone()),
+            None => registry::books(container),
+        };
+        let of_account =
+            |count: fn(&Account) -> u64| books.as_ref().map_or(0, |it| count(&it.account));
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Self {
-            max_held_pages: account.account.max_held_pages(),
-            failcnt: account.account.failcnt(),
-            recounts: account.account.recounts(),
+            max_held_pages: of_account(Account::max_held_pages),
+            failcnt: of_account(Account::failcnt),
+            recounts: of_account(Account::recounts),
             thp_granted: load(&container.counters.thp_granted),
             thp_denied: load(&container.counters.thp_denied),
             votes: Votes::of(&container.counters),
