@@ -1,5 +1,6 @@
-//! What the birth and the death of a namespace cost: the kernel's function-graph tracer on the two
-//! hooked functions and on the callback that frees, with the processor's counter for a clock.
+//! What the birth and the death of a namespace cost: the kernel's function-graph tracer, with the
+//! processor's counter for a clock, on two functions around all that the module does. Neither is hooked:
+//! of a function that has a tracer and a hook, the tracer's own work for both would count too.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,14 +9,19 @@ use std::time::Duration;
 
 use anyhow::{ensure, Context, Result};
 
+use super::meter::instructions;
 use super::{quiet, write};
 use crate::crowd::{come_and_go, Crowd};
-use crate::{module, port};
+use crate::device::ask;
+use crate::{module, namespace, policy, port};
 
 const TRACING: &str = "/sys/kernel/tracing";
 
-/// The function of a birth, that of a death, and the callback by which the module frees afterwards.
-const FUNCTIONS: [&str; 3] = ["wake_up_new_task", "delayed_free_pidns", "vk_rcu_done"];
+/// What a namespace is born in, and what runs RCU's callbacks: that of its death, and the one by which the
+/// module frees afterwards.
+const FUNCTIONS: [&str; 2] = [BIRTH, CALLBACKS];
+const BIRTH: &str = "kernel_clone";
+const CALLBACKS: &str = "rcu_do_batch";
 
 /// How many namespaces live meanwhile.
 const LIVE: &[usize] = &[8, 512, 10_000];
@@ -23,12 +29,23 @@ const LIVE: &[usize] = &[8, 512, 10_000];
 /// How many are made and ended for one number.
 const CYCLES: usize = 1000;
 
-/// What was measured of one function: least and median, in instructions.
+/// What was measured of one function: calls, the median of one, and all of them for one namespace, in
+/// instructions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Cost {
     count: usize,
-    min: u64,
     median: u64,
+    share: u64,
+}
+
+impl Cost {
+    /// What a namespace costs: callbacks come several at a time, births one by one.
+    fn of_one(&self, name: &str) -> u64 {
+        match name {
+            CALLBACKS => self.share,
+            _ => self.median,
+        }
+    }
 }
 
 /// Measures without the module, then with it while more and more namespaces live, and tells.
@@ -37,11 +54,18 @@ struct Cost {
 ///
 /// The kernel cannot trace, or makes no namespace.
 pub(crate) fn run() -> Result<()> {
-    port::say("live    module  function              count     min   median     more".to_owned());
-    let absent = with_crowd(LIVE[0], "absent", &BTreeMap::new())?;
-    module::load(&[])?;
+    port::say("live    module  function       calls   median  for one    more".to_owned());
+    // The kernel's own cost grows with how many live.
+    let mut absent = Vec::new();
     for live in LIVE {
-        with_crowd(*live, "idle", &absent)?;
+        absent.push(with_crowd(*live, "absent", &BTreeMap::new())?);
+    }
+    module::load(&[])?;
+    for (live, absent) in LIVE.iter().zip(&absent) {
+        with_crowd(*live, "idle", absent)?;
+    }
+    for live in LIVE {
+        requests_with_crowd(*live)?;
     }
     module::unload()
 }
@@ -56,12 +80,14 @@ fn with_crowd(live: usize, stage: &str, base: &Costs) -> Result<Costs> {
     drop(crowd);
     let mut sum = 0;
     for (name, cost) in &costs {
-        let before = base.get(name).map_or(0, |it| it.median);
-        let more = cost.median.saturating_sub(before);
+        let one = cost.of_one(name);
+        let more = base
+            .get(name)
+            .map_or(0, |it| one.saturating_sub(it.of_one(name)));
         sum += more;
-        let Cost { count, min, median } = cost;
+        let Cost { count, median, .. } = cost;
         port::say(format!(
-            "{live:<7} {stage:<7} {name:<20} {count:>6} {min:>7} {median:>8} {more:>8}"
+            "{live:<7} {stage:<7} {name:<13} {count:>6} {median:>8} {one:>8} {more:>7}"
         ));
     }
     if !base.is_empty() {
@@ -70,6 +96,42 @@ fn with_crowd(live: usize, stage: &str, base: &Costs) -> Result<Costs> {
         ));
     }
     Ok(costs)
+}
+
+/// Measures what a request costs while `live` namespaces live, each with a commit policy, and tells.
+fn requests_with_crowd(live: usize) -> Result<()> {
+    const TIMES: usize = 5;
+    policy::set("default", &[("vm.overcommit_memory", "1")])?;
+    let crowd = Crowd::gather(live)?;
+    policy::unset("default")?;
+    let latest = crowd.pids().last().context("nobody lives")?;
+    let ns = policy::target(namespace::id_of(latest.unsigned_abs())?);
+    quiet::wait()?;
+    for (verb, target) in [
+        ("set", ns.as_str()),
+        ("stat", &ns),
+        ("list", ""),
+        ("stat", ""),
+    ] {
+        let mut costs = Vec::new();
+        for time in 0..TIMES {
+            let value = if time % 2 == 0 { "0" } else { "1" };
+            let pairs = [("vm.overcommit_memory", value)];
+            let pairs = if verb == "set" { &pairs[..] } else { &[] };
+            let began = instructions();
+            let lines = ask(verb, target, pairs)?.accepted()?.len();
+            costs.push(instructions().wrapping_sub(began));
+            ensure!(target == ns || lines >= live, "{verb}: {lines} lines");
+        }
+        let Cost { median, .. } = cost_of(costs);
+        let what = if target.is_empty() {
+            "of all"
+        } else {
+            "of one"
+        };
+        port::say(format!("{live:<7} idle    {verb} {what}: {median}"));
+    }
+    Ok(())
 }
 
 fn measure() -> Result<Costs> {
@@ -82,8 +144,9 @@ fn measure() -> Result<Costs> {
     thread::sleep(Duration::from_millis(500));
     let trace = tracer.stop()?;
     let costs = costs_of(&trace);
-    let is_whole = costs.values().all(|cost| cost.count >= CYCLES / 2);
-    ensure!(costs.len() >= 2 && is_whole, "the tracer saw {costs:?}");
+    let births = costs.get(BIRTH).map_or(0, |cost| cost.count);
+    let is_whole = births >= CYCLES / 2 && costs.contains_key(CALLBACKS);
+    ensure!(is_whole, "the tracer saw {costs:?}");
     Ok(costs)
 }
 
@@ -96,11 +159,7 @@ impl Tracer {
         put("tracing_on", "0")?;
         put("buffer_size_kb", "16384")?;
         put("trace_clock", "x86-tsc")?;
-        // The module's own is not there without the module.
-        put("set_ftrace_filter", &FUNCTIONS[..2].join("\n"))?;
-        if module::is_loaded() {
-            append("set_ftrace_filter", FUNCTIONS[2])?;
-        }
+        put("set_ftrace_filter", &FUNCTIONS.join("\n"))?;
         let tracer = Self;
         put("current_tracer", "function_graph")?;
         put("trace", "")?;
@@ -128,14 +187,6 @@ impl Drop for Tracer {
     }
 }
 
-fn append(file: &str, text: &str) -> Result<()> {
-    use std::io::Write;
-    let path = format!("{TRACING}/{file}");
-    let mut file = fs::OpenOptions::new().append(true).open(&path)?;
-    file.write_all(text.as_bytes())
-        .with_context(|| format!("cannot add {text} to {path}"))
-}
-
 fn costs_of(trace: &str) -> Costs {
     let mut all: BTreeMap<&'static str, Vec<u64>> = BTreeMap::new();
     for (name, ticks) in trace.lines().filter_map(duration) {
@@ -150,8 +201,8 @@ fn cost_of(mut ticks: Vec<u64>) -> Cost {
     ticks.sort_unstable();
     Cost {
         count: ticks.len(),
-        min: ticks.first().copied().unwrap_or(0),
         median: ticks.get(ticks.len() / 2).copied().unwrap_or(0),
+        share: ticks.iter().sum::<u64>() / CYCLES as u64,
     }
 }
 
@@ -179,19 +230,21 @@ mod tests {
 #
 # CPU  DURATION                  FUNCTION CALLS
 # |     |   |                     |   |   |   |
- 0)   2.345 us    |  wake_up_new_task();
- 0) + 12.001 us   |  wake_up_new_task();
- 0)   0.870 us    |  delayed_free_pidns();
- 0)   0.100 us    |  vk_rcu_done [vkernel]();
+ 0)   2.345 us    |  kernel_clone();
+ 0) + 12.001 us   |  kernel_clone();
+ 0) ! 870.000 us  |  rcu_do_batch();
+ 0) ! 131.000 us  |  rcu_do_batch();
 ";
         let costs = costs_of(trace);
         let birth = Cost {
             count: 2,
-            min: 2345,
             median: 12_001,
+            share: 14,
         };
-        assert_eq!(costs.get("wake_up_new_task"), Some(&birth));
-        assert_eq!(costs.get("delayed_free_pidns").map(|it| it.min), Some(870));
-        assert_eq!(costs.get("vk_rcu_done").map(|it| it.min), Some(100));
+        assert_eq!(costs.get(BIRTH), Some(&birth));
+        assert_eq!(
+            costs.get(CALLBACKS).map(|it| it.of_one(CALLBACKS)),
+            Some(1001)
+        );
     }
 }

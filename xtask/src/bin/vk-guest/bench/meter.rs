@@ -57,7 +57,7 @@ impl Meter {
     }
 }
 
-fn instructions() -> u64 {
+pub(super) fn instructions() -> u64 {
     // SAFETY: Every x86-64 processor has the instruction, and Linux lets programs use it.
     unsafe { core::arch::x86_64::_rdtsc() }
 }
