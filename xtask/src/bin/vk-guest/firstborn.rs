@@ -58,6 +58,27 @@ impl Firstborn {
         Ok(child)
     }
 
+    /// Makes one that reads the file `path` in a namespace below one of which the `nth` allocation, or
+    /// copy from user space, fails; those are two and one below what [`enter`](crate::calls::enter) was
+    /// given. It is the process outside of both that is returned, and that gets the faults.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, or that the fault left no namespace.
+    pub(crate) fn make_below_fault(path: &CStr, nth: u32) -> io::Result<Self> {
+        let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        let nth = nth.to_string();
+        let raw = writer.as_raw_fd();
+        let pid = clone_into(0, || bears_below_fault(path, nth.as_bytes(), raw))?;
+        drop(writer);
+        let mut child = Self {
+            pid,
+            seen: Seen::NOTHING,
+        };
+        child.seen = hear(&reader)?;
+        Ok(child)
+    }
+
     /// Returns its number, as the host counts.
     pub(crate) fn pid(&self) -> u32 {
         self.pid.unsigned_abs()
@@ -110,13 +131,17 @@ impl Drop for Firstborn {
 }
 
 fn clone_first(path: &CStr, map_bytes: usize, writer: &OwnedFd) -> io::Result<i32> {
+    let writer = writer.as_raw_fd();
+    clone_into(libc::CLONE_NEWPID, || acts(path, map_bytes, writer))
+}
+
+/// Makes a process that lives `life`: nothing but system calls, on values made before.
+fn clone_into(flags: libc::c_int, life: impl FnOnce()) -> io::Result<i32> {
     // SAFETY: All-zero is what clone3(2) takes for "nothing more".
     let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
-    arguments.flags = libc::CLONE_NEWPID as u64;
+    arguments.flags = flags as u64;
     arguments.exit_signal = libc::SIGCHLD as u64;
-    let writer = writer.as_raw_fd();
-    // SAFETY: Without CLONE_VM the child has memory of its own, and it does nothing but system
-    // calls on values made before.
+    // SAFETY: Without CLONE_VM the child has memory of its own, and `life` is as documented.
     let result = unsafe {
         libc::syscall(
             libc::SYS_clone3,
@@ -126,8 +151,40 @@ fn clone_first(path: &CStr, map_bytes: usize, writer: &OwnedFd) -> io::Result<i3
     };
     match result {
         -1 => Err(io::Error::last_os_error()),
-        0 => acts(path, map_bytes, writer),
+        0 => {
+            life();
+            // SAFETY: No memory; nothing of the process that was copied is run or flushed.
+            unsafe { libc::_exit(1) }
+        }
         pid => Ok(pid as i32),
+    }
+}
+
+/// A life in which a namespace is made while an allocation fails, and in that another one. A new process
+/// gets no more faults.
+fn bears_below_fault(path: &CStr, nth: &[u8], writer: i32) {
+    // SAFETY: System calls on this process's own memory; nothing here allocates.
+    let file = unsafe { libc::open(c"/proc/thread-self/fail-nth".as_ptr(), libc::O_WRONLY) };
+    // SAFETY: As above.
+    unsafe { libc::write(file, nth.as_ptr().cast(), nth.len()) };
+    let outer = clone_into(libc::CLONE_NEWPID, || {
+        let inner = clone_into(libc::CLONE_NEWPID, || acts(path, 0, writer));
+        stays_for(inner.is_ok(), writer);
+    });
+    stays_for(outer.is_ok(), writer);
+}
+
+/// Waits for its end, if there is a child to live for; that one alone may write.
+fn stays_for(has_child: bool, writer: i32) {
+    // SAFETY: System calls without memory; the descriptor is this process's own copy.
+    unsafe { libc::close(writer) };
+    // SAFETY: As above.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    if has_child {
+        loop {
+            // SAFETY: As above.
+            unsafe { libc::pause() };
+        }
     }
 }
 
