@@ -1,7 +1,7 @@
 //! What is enforced for one container: per key, the value of the nearest namespace that has it.
 
 use crate::{Key, Own, Setting};
-use vk_overcommit::{Mode, Policy};
+use vk_overcommit::{Mode, Policy, Reserves};
 use vk_sysctl::{Inside, Value, Values};
 
 /// An immutable snapshot that readers follow; made anew for all descendants when an ancestor
@@ -205,6 +205,19 @@ impl<Id: Copy, Books> Effective<Id, Books> {
             mode: self.overcommit_mode().unwrap_or(host.mode),
             ratio: int(Sysctl::OvercommitRatio).unwrap_or(host.ratio),
             kbytes: ulong(Sysctl::OvercommitKbytes).unwrap_or(host.kbytes),
+        }
+    }
+
+    /// Returns what mode 2 keeps back, with the host's values for what is not set.
+    pub fn reserves(&self, host: Reserves) -> Reserves {
+        use vk_sysctl::Key as Sysctl;
+        let pages = |key, host_pages| match self.sysctl.get(key) {
+            Some(Value::UnsignedLong(kbytes)) => Reserves::from_kbytes(kbytes, 0).admin_pages,
+            _ => host_pages,
+        };
+        Reserves {
+            admin_pages: pages(Sysctl::AdminReserveKbytes, host.admin_pages),
+            user_pages: pages(Sysctl::UserReserveKbytes, host.user_pages),
         }
     }
 }

@@ -37,7 +37,7 @@ pub enum Field {
 
 impl Key {
     /// Every key, in the order in which they are shown.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Thp(vk_thp::Key::Enabled),
         Self::Thp(vk_thp::Key::Defrag),
         Self::Thp(vk_thp::Key::ShmemEnabled),
@@ -46,6 +46,8 @@ impl Key {
         Self::Sysctl(vk_sysctl::Key::OvercommitMemory),
         Self::Sysctl(vk_sysctl::Key::OvercommitRatio),
         Self::Sysctl(vk_sysctl::Key::OvercommitKbytes),
+        Self::Sysctl(vk_sysctl::Key::AdminReserveKbytes),
+        Self::Sysctl(vk_sysctl::Key::UserReserveKbytes),
         Self::Sysctl(vk_sysctl::Key::MaxMapCount),
         Self::Sysctl(vk_sysctl::Key::MmapMinAddr),
         Self::Sysctl(vk_sysctl::Key::NrOpen),

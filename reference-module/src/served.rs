@@ -9,6 +9,8 @@ pub const SERVED: [(Sysctl, Parameter, [Feature; 2]); Parameter::ALL.len()] = [
     (Sysctl::OvercommitMemory, Parameter::OvercommitMemory, [Feature::Sysctl, Feature::Overcommit]),
     (Sysctl::OvercommitRatio, Parameter::OvercommitRatio, [Feature::Sysctl, Feature::Overcommit]),
     (Sysctl::OvercommitKbytes, Parameter::OvercommitKbytes, [Feature::Sysctl, Feature::Overcommit]),
+    (Sysctl::AdminReserveKbytes, Parameter::AdminReserveKbytes, [Feature::Parameters, Feature::Overcommit]),
+    (Sysctl::UserReserveKbytes, Parameter::UserReserveKbytes, [Feature::Parameters, Feature::Overcommit]),
     (Sysctl::MaxMapCount, Parameter::MaxMapCount, [Feature::Parameters, Feature::Maps]),
     (Sysctl::MmapMinAddr, Parameter::MmapMinAddr, [Feature::Parameters, Feature::MinAddr]),
     (Sysctl::NrOpen, Parameter::NrOpen, [Feature::Parameters, Feature::Descriptors]),

@@ -1,6 +1,6 @@
 //! Inheritance: per key, the nearest namespace that has it.
 
-use vk_overcommit::{Mode, Policy};
+use vk_overcommit::{Mode, Policy, Reserves};
 use vk_reference_module::{Effective, Field, Key, Own, Source};
 use vk_sysctl::{Inside, Key as Sysctl, Rule, Value};
 use vk_thp::Enabled;
@@ -92,6 +92,18 @@ fn ratio_and_kbytes_stay_one_setting() {
         (policy.mode, policy.ratio, policy.kbytes),
         (Mode::Never, 0, 1024)
     );
+}
+
+#[test]
+fn reserves_are_the_hosts_until_they_are_set() {
+    let host = Reserves::from_kbytes(8, 80);
+    assert_eq!(chain(&[own(&[(MEMORY, b"2")])]).reserves(host), host);
+    let admin = Key::Sysctl(Sysctl::AdminReserveKbytes);
+    let user = Key::Sysctl(Sysctl::UserReserveKbytes);
+    let inner = own(&[(admin, b"0")]);
+    assert!(inner.has_overcommit());
+    let reserves = chain(&[inner, own(&[(admin, b"16"), (user, b"4")])]).reserves(host);
+    assert_eq!(reserves, Reserves::from_kbytes(0, 4));
 }
 
 #[test]

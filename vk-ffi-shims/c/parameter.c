@@ -41,6 +41,10 @@ static struct {
 		"files_stat", sizeof(unsigned long),
 		.offset = offsetof(struct files_stat_struct, max_files),
 	},
+	[VK_PARAMETER_ADMIN_RESERVE_KBYTES] = { "sysctl_admin_reserve_kbytes",
+						sizeof(unsigned long) },
+	[VK_PARAMETER_USER_RESERVE_KBYTES] = { "sysctl_user_reserve_kbytes",
+					       sizeof(unsigned long) },
 };
 
 static DEFINE_SPINLOCK(vk_wide_lock);

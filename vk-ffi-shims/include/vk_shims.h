@@ -371,7 +371,9 @@ enum vk_parameter {
 	VK_PARAMETER_THREADS_MAX = 10,
 	VK_PARAMETER_DMESG_RESTRICT = 11,
 	VK_PARAMETER_FILE_MAX = 12,
-	VK_PARAMETERS = 13,
+	VK_PARAMETER_ADMIN_RESERVE_KBYTES = 13,
+	VK_PARAMETER_USER_RESERVE_KBYTES = 14,
+	VK_PARAMETERS = 15,
 };
 
 /* The parameter that a struct ctl_table is about, VK_PARAMETERS for any other. Any context. */

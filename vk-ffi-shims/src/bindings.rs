@@ -444,7 +444,9 @@ pub const VK_PARAMETER_MOUNT_MAX: vk_parameter = 9;
 pub const VK_PARAMETER_THREADS_MAX: vk_parameter = 10;
 pub const VK_PARAMETER_DMESG_RESTRICT: vk_parameter = 11;
 pub const VK_PARAMETER_FILE_MAX: vk_parameter = 12;
-pub const VK_PARAMETERS: vk_parameter = 13;
+pub const VK_PARAMETER_ADMIN_RESERVE_KBYTES: vk_parameter = 13;
+pub const VK_PARAMETER_USER_RESERVE_KBYTES: vk_parameter = 14;
+pub const VK_PARAMETERS: vk_parameter = 15;
 pub type vk_parameter = ::core::ffi::c_uint;
 unsafe extern "C" {
     pub fn vk_parameter_of(table: *const ::core::ffi::c_void) -> ::core::ffi::c_uint;

@@ -33,6 +33,10 @@ pub enum Parameter {
     DmesgRestrict = bindings::VK_PARAMETER_DMESG_RESTRICT,
     /// `fs.file-max`.
     FileMax = bindings::VK_PARAMETER_FILE_MAX,
+    /// `vm.admin_reserve_kbytes`.
+    AdminReserveKbytes = bindings::VK_PARAMETER_ADMIN_RESERVE_KBYTES,
+    /// `vm.user_reserve_kbytes`.
+    UserReserveKbytes = bindings::VK_PARAMETER_USER_RESERVE_KBYTES,
 }
 
 /// The file of one, and what somebody wants of it.
@@ -60,6 +64,8 @@ impl Parameter {
         Self::ThreadsMax,
         Self::DmesgRestrict,
         Self::FileMax,
+        Self::AdminReserveKbytes,
+        Self::UserReserveKbytes,
     ];
 
     #[doc(hidden)]

@@ -19,7 +19,7 @@ use vk_overcommit::{
 const ENOMEM: i32 = 12;
 const PAGE_SHIFT: u32 = 12;
 
-fn host_policy() -> Policy {
+pub(crate) fn host_policy() -> Policy {
     let host = overcommit::host();
     Policy {
         mode: Mode::from_raw(host.mode).unwrap_or_default(),
@@ -37,7 +37,7 @@ fn pages(bytes: u64) -> u64 {
 }
 
 /// The memory that the container `ns` may count on.
-fn memory(ns: Namespace<'_>, machine: &overcommit::Machine) -> Memory {
+pub(crate) fn memory(ns: Namespace<'_>, machine: &overcommit::Machine) -> Memory {
     let (memory_max, swap_max) = ns.memory_max_bytes();
     Memory {
         ram_pages: machine.ram_pages,
@@ -195,10 +195,10 @@ impl Question<'_> {
         // An ancestor lives as long as its descendants.
         let ns = self.subject.ancestor(owner.address).unwrap_or(self.subject);
         let memory = memory(ns, &self.machine);
-        let reserves = Reserves {
+        let reserves = effective.reserves(Reserves {
             admin_pages: self.machine.admin_reserve_pages,
             user_pages: self.machine.user_reserve_pages,
-        };
+        });
         let least_pages = least_allowed_pages(&policy, &memory, &reserves);
         charged.least_allowed.keep(now, least_pages);
         let request = Request {
@@ -270,6 +270,12 @@ pub(crate) fn limit_pages(read: &Reading, ns: Namespace<'_>, container: &Contain
         (outward == 0 || policy.mode == Mode::Never).then_some(limit)
     });
     counting.min()
+}
+
+/// What the container is taken to have committed before anybody counts, in pages.
+pub(crate) fn estimate_pages(effective: &Effective) -> Option<u64> {
+    let (_, books) = effective.books()?;
+    Some(books.account.held_pages().unsigned_abs())
 }
 
 /// What the container has committed, in pages: recounted, at most every 100 ms.

@@ -40,9 +40,11 @@ pub(crate) fn stat<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
         let Some(container) = found.filter(|it| it.id.number == facts.number) else {
             continue;
         };
-        let (mut held, mut limit) = (None, None);
+        let (mut estimate, mut held, mut limit) = (None, None, None);
         if facts.has_books {
-            held = charge::held_pages(ns, container.effective(&read));
+            let effective = container.effective(&read);
+            estimate = charge::estimate_pages(effective);
+            held = charge::held_pages(ns, effective);
             limit = charge::limit_pages(&read, ns, container);
         }
         let snapshot = Stat::of(&read, container);
@@ -52,9 +54,10 @@ pub(crate) fn stat<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
         }
         write!(
             out,
-            "ns:{} held={} maxheld={} limit={} failcnt={} recounts={} thp_granted={} thp_denied={} {} writes_denied={}",
+            "ns:{} held={} estimate={} maxheld={} limit={} failcnt={} recounts={} thp_granted={} thp_denied={} {} writes_denied={}",
             facts.number,
             held.unwrap_or(0).saturating_mul(PAGE),
+            estimate.unwrap_or(0).saturating_mul(PAGE),
             snapshot.max_held_pages.saturating_mul(PAGE),
             limit.unwrap_or(0).saturating_mul(PAGE),
             snapshot.failcnt,

@@ -2,6 +2,7 @@
 
 mod host;
 mod nested;
+mod reserves;
 mod scouts;
 mod ways;
 
@@ -21,6 +22,7 @@ use crate::problem::{expect, expect_eq, Outcome};
 use crate::setting::{Setting, OVERCOMMIT};
 use host::*;
 use nested::*;
+use reserves::*;
 use ways::*;
 
 /// The area.
@@ -65,6 +67,8 @@ pub(crate) const AREA: Area = Area {
         a_container_without_a_policy_is_not_starved_either,
         the_hosts_own_limit_holds_beside_containers,
         what_a_container_in_mode_2_holds_counts_for_the_host,
+        the_admins_reserve_is_the_containers_own,
+        the_users_reserve_is_the_containers_own,
     ],
 };
 
