@@ -107,6 +107,8 @@ pub enum Why {
     TooLax,
     /// The container has no value of its own, and the host's is protected.
     HostProtected,
+    /// The commit limit would promise more memory than there is.
+    Overpromised,
 }
 
 impl From<Denied> for Why {
@@ -115,6 +117,7 @@ impl From<Denied> for Why {
             Denied::BelowMin { .. } | Denied::AboveMax { .. } => Self::OutOfBounds,
             Denied::TooLax(_) => Self::TooLax,
             Denied::HostProtected => Self::HostProtected,
+            Denied::Overpromised => Self::Overpromised,
             _ => Self::ReadOnly,
         }
     }
@@ -193,6 +196,7 @@ impl fmt::Display for Event {
                     Why::OutOfBounds => "out-of-bounds",
                     Why::TooLax => "laxer-than-the-host",
                     Why::HostProtected => "host-protected",
+                    Why::Overpromised => "overpromised",
                 };
                 write!(
                     f,

@@ -2,6 +2,7 @@
 
 use crate::Errno;
 use core::fmt;
+use vk_overcommit::Overpromise;
 use vk_sysctl::{Rule, TooLax};
 
 /// A refusal: an error, where it is, and what to do.
@@ -31,6 +32,8 @@ pub enum What {
     OutOfBounds(Rule),
     /// Laxer than the host's value, where no container may be.
     TooLax(TooLax),
+    /// A commit limit that promises more than there is.
+    Overpromise(Overpromise),
     /// A kernel parameter that is not served, and why.
     Unserved(&'static str),
     /// The kernel does not fit, and why.
@@ -119,6 +122,7 @@ impl fmt::Display for What {
             Self::ThpWord(error) => error.fmt(f),
             Self::SysctlText(error) => error.fmt(f),
             Self::TooLax(error) => error.fmt(f),
+            Self::Overpromise(why) => why.fmt(f),
             Self::Unserved(why) => write!(f, "not supported: {why}"),
             Self::OutOfBounds(Rule { min, max, .. }) => {
                 f.write_str("the host allows values")?;

@@ -57,6 +57,8 @@ mod shmem;
 mod show;
 #[path = "vkernel/stat.rs"]
 mod stat;
+#[path = "vkernel/strictness.rs"]
+mod strictness;
 #[path = "vkernel/sysfs.rs"]
 mod sysfs;
 #[path = "vkernel/vote.rs"]
@@ -83,6 +85,10 @@ module! {
             default: 60,
             description: "seconds that a feature's hooks stay in after the last policy has gone",
         },
+        strict: i64 {
+            default: 1,
+            description: "limits of mode 2 above what there is: 0 says nothing, 1 warns, 2 refuses them",
+        },
     },
 }
 
@@ -107,6 +113,7 @@ impl kernel::Module for VKernel {
         if *module_parameters::protect_host.value() != 0 {
             engine::protect_host();
         }
+        strictness::set((*module_parameters::strict.value()).clamp(0, 2) as u32);
         if fits && *module_parameters::armed.value() != 0 {
             if let Err(errno) = engine::load() {
                 // What was armed before the refusal is out, and nobody is inside any more.

@@ -58,4 +58,12 @@ impl Memory {
             .min(self.memory_max_pages)
             .wrapping_add(self.usable_swap_pages())
     }
+
+    /// Returns the RAM and swap the container may fill with what it commits: without hugetlb pools.
+    pub fn backing_pages(&self) -> u64 {
+        self.ram_pages
+            .saturating_sub(self.hugetlb_pages)
+            .min(self.memory_max_pages)
+            .saturating_add(self.usable_swap_pages())
+    }
 }

@@ -84,6 +84,8 @@ pub enum Denied {
     TooLax(TooLax),
     /// The container has no value of its own, and the host's is protected.
     HostProtected,
+    /// The commit limit would promise more memory than there is.
+    Overpromised,
 }
 
 impl Rule {
@@ -185,7 +187,8 @@ impl Denied {
             | Self::BelowMin { .. }
             | Self::AboveMax { .. }
             | Self::TooLax(_)
-            | Self::HostProtected => -1, // EPERM
+            | Self::HostProtected
+            | Self::Overpromised => -1, // EPERM
         }
     }
 }
@@ -208,6 +211,7 @@ impl fmt::Display for Denied {
             Self::AboveMax { max } => write!(f, "above the maximum {max}"),
             Self::TooLax(error) => error.fmt(f),
             Self::HostProtected => f.write_str("the host's values are protected"),
+            Self::Overpromised => f.write_str("more would be promised than there is"),
         }
     }
 }

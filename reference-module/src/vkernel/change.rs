@@ -9,6 +9,7 @@ use crate::facts::own_of;
 use crate::output::Output;
 use crate::parameter;
 use crate::registry::{self, ChangeError};
+use crate::strictness::{self, Strictness};
 use core::fmt::Write;
 use kernel::prelude::*;
 use vk_ffi_shims::{current_pid, each_namespace, ControlGuard, Namespace, ReadGuard};
@@ -259,10 +260,14 @@ fn publish(
 ) -> Answer<'static> {
     match *place {
         Place::Container(id) => {
-            engine::arm_for(control, own)?;
             let is_first = own.has_overcommit() && !before.has_overcommit();
             if is_first {
+                // What would be promised is asked of the books.
                 registry::open_books(id).map_err(unchanged)?;
+            }
+            check_promise(id, own, out)?;
+            engine::arm_for(control, own)?;
+            if is_first {
                 charge::recount(id);
             }
             registry::change(control, id, own).map_err(unchanged)?;
@@ -288,6 +293,18 @@ fn publish(
             tell_changes(Target::Namespace(number), before, own);
         }
     }
+    Ok(())
+}
+
+/// A limit that nothing stands behind is refused or warned about, as the host has chosen.
+fn check_promise(id: Id, own: &Own, out: &mut Output) -> Answer<'static> {
+    match strictness::overpromise(id, own) {
+        Some(why) if strictness::strictness() == Strictness::Refuses => {
+            return Err(Refusal::new(Errno::ERANGE, What::Overpromise(why)));
+        }
+        Some(why) => writeln!(out, "warning: {why}").ok(),
+        None => None,
+    };
     Ok(())
 }
 

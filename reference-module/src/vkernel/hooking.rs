@@ -6,6 +6,7 @@ use crate::engine;
 use crate::memory;
 use crate::output::{Hex, Output};
 use crate::registry;
+use crate::strictness;
 use core::fmt::Write;
 use vk_ffi_shims::vk_hook::{HookId, State};
 use vk_ffi_shims::{
@@ -31,6 +32,11 @@ pub(crate) fn features<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a
                 "closed"
             };
             write!(out, " gate={gate}").ok();
+        }
+        if feature == Feature::Overcommit {
+            let (promised_pages, backing_pages) = strictness::promised_pages();
+            let strictness = strictness::strictness();
+            write!(out, " strict={strictness} promised_pages={promised_pages} backing_pages={backing_pages}").ok();
         }
         if feature == Feature::Lifecycle {
             write!(out, " failed_births={}", registry::failed_births()).ok();

@@ -1,11 +1,12 @@
 //! A write from inside a container.
 
 use crate::charge;
-use crate::container::{count, Container};
+use crate::container::{count, Container, Id};
 use crate::engine::{self, is_enforced};
 use crate::events;
 use crate::parameter;
 use crate::registry::{self, ChangeError};
+use crate::strictness::{self, Strictness};
 use kernel::prelude::*;
 use vk_ffi_shims::vk_hook::HookId;
 use vk_ffi_shims::{
@@ -55,6 +56,7 @@ pub(crate) fn write(hook: HookId, key: Key, setting: Setting) -> core::result::R
         let before = registry::own(container);
         (container.id, before, changed(&before, key, setting))
     };
+    check_promise(id, key, &own)?;
     registry::change(&mut control, id, &own).map_err(|error| match error {
         ChangeError::Gone => Denial::NotOurs,
         ChangeError::NoMemory => Denial::Errno(-ENOMEM),
@@ -77,6 +79,19 @@ pub(crate) fn write(hook: HookId, key: Key, setting: Setting) -> core::result::R
             current_pid()
         )
     );
+    Ok(())
+}
+
+/// A limit that nothing stands behind is refused or told of, as the host has chosen.
+fn check_promise(id: Id, key: Key, own: &Own) -> core::result::Result<(), Denial> {
+    let Some(why) = strictness::overpromise(id, own) else {
+        return Ok(());
+    };
+    if strictness::strictness() == Strictness::Refuses {
+        let errno = deny(key, Denied::Overpromised);
+        return Err(errno.map_or(Denial::NotOurs, Denial::Errno));
+    }
+    pr_warn!("{}\n", core::format_args!("ns:{}: {why}", id.number));
     Ok(())
 }
 

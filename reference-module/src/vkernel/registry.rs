@@ -334,18 +334,36 @@ pub(crate) fn unpin_all() {
 }
 
 fn compute(read: &ReadGuard, write: &RegistryGuard, container: &Container) -> Snapshot {
+    let effective = effective_with(read, write, container, container.own.get(write));
+    Snapshot::new(effective, container.tree)
+}
+
+/// What would be enforced for `container` if it had `own`.
+fn effective_with(
+    read: &ReadGuard,
+    write: &RegistryGuard,
+    container: &Container,
+    own: &Own,
+) -> Effective {
     let mut effective = Effective::host();
-    let mut at = container;
+    let (mut at, mut its) = (container, own);
     for _ in 0..LEVELS {
-        effective.inherit(at.id, at.own.get(write), || {
+        effective.inherit(at.id, its, || {
             at.books.get(write).clone().map(Charged::new)
         });
         let Some(parent) = at.parent.and_then(|parent| TABLE.find(read, parent)) else {
             break;
         };
-        at = parent;
+        (at, its) = (parent, parent.own.get(write));
     }
-    Snapshot::new(effective, container.tree)
+    effective
+}
+
+/// What would be enforced for the container `id` if it had `own`.
+pub(crate) fn preview(read: &ReadGuard, id: Id, own: &Own) -> Option<Effective> {
+    let write = RegistryGuard::lock();
+    let container = TABLE.find(read, id.address).filter(|it| it.id == id)?;
+    Some(effective_with(read, &write, container, own))
 }
 
 /// Returns the first rule of `container` or its ancestors that does not admit `value`.

@@ -2,6 +2,7 @@
 
 mod host;
 mod nested;
+mod promises;
 mod reserves;
 mod scouts;
 mod ways;
@@ -22,6 +23,7 @@ use crate::problem::{expect, expect_eq, Outcome};
 use crate::setting::{Setting, OVERCOMMIT};
 use host::*;
 use nested::*;
+use promises::*;
 use reserves::*;
 use ways::*;
 
@@ -67,6 +69,9 @@ pub(crate) const AREA: Area = Area {
         a_container_without_a_policy_is_not_starved_either,
         the_hosts_own_limit_holds_beside_containers,
         what_a_container_in_mode_2_holds_counts_for_the_host,
+        a_limit_above_the_containers_memory_is_warned_of,
+        limits_above_the_machine_together_are_warned_of,
+        strict_2_refuses_what_nothing_stands_behind,
         the_admins_reserve_is_the_containers_own,
         the_users_reserve_is_the_containers_own,
     ],
