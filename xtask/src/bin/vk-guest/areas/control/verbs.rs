@@ -42,6 +42,8 @@ const KEYS: &[&str] = &[
     "vm.overcommit_memory",
     "vm.overcommit_ratio",
     "vm.overcommit_kbytes",
+    "vm.admin_reserve_kbytes",
+    "vm.user_reserve_kbytes",
     "vm.max_map_count",
     "vm.mmap_min_addr",
     "fs.nr_open",
