@@ -73,6 +73,20 @@ impl Mapping {
         Self::with(len_bytes, MapFlags::SHARED | MapFlags::NORESERVE)
     }
 
+    /// Maps so many pages, wherever the kernel wants them.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    pub(crate) fn of_pages(pages: usize) -> Result<Self, Errno> {
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        let len_bytes = pages * PAGE_BYTES;
+        let flags = MapFlags::PRIVATE;
+        // SAFETY: As in `of_file`.
+        let base = unsafe { mmap_anonymous(ptr::null_mut(), len_bytes, protection, flags) }?;
+        Ok(Self::whole(base.cast(), len_bytes))
+    }
+
     /// Maps the first `len_bytes` of a file, shared, where the kernel wants them: it aligns what may
     /// have huge pages.
     ///

@@ -89,13 +89,31 @@ impl Scout {
     ///
     /// The scout does not answer.
     pub(crate) fn order(&mut self, order: &Order) -> Result<Report> {
+        self.tell_to(order)?;
+        self.report(&format!("{order:?}"))
+    }
+
+    /// Gives an order without waiting for its report.
+    ///
+    /// # Errors
+    ///
+    /// The scout has ended.
+    pub(crate) fn tell_to(&mut self, order: &Order) -> Result<()> {
         let mut line = serde_json::to_string(order)?;
         line.push('\n');
-        self.socket.write_all(line.as_bytes())?;
+        Ok(self.socket.write_all(line.as_bytes())?)
+    }
+
+    /// Waits for the report of what was ordered.
+    ///
+    /// # Errors
+    ///
+    /// The scout does not answer.
+    pub(crate) fn report(&mut self, of: &str) -> Result<Report> {
         let mut line = String::new();
         let len = self.reports.read_line(&mut line);
-        let len = len.with_context(|| format!("no report of {order:?}"))?;
-        ensure!(len != 0, "the scout ended at {order:?}");
+        let len = len.with_context(|| format!("no report of {of}"))?;
+        ensure!(len != 0, "the scout ended at {of}");
         Ok(serde_json::from_str(&line)?)
     }
 

@@ -53,14 +53,14 @@ pub(crate) fn run(seed: u64) -> io::Result<String> {
 
 /// A range of pages.
 #[derive(Clone, Copy, Debug)]
-struct Range {
+pub(crate) struct Range {
     first: usize,
     count: usize,
 }
 
 impl Range {
     /// Picks one: whole huge pages, or anything.
-    fn any(rng: &mut Rng) -> Self {
+    pub(crate) fn any(rng: &mut Rng) -> Self {
         let unit = if rng.bool() { 512 } else { 1 };
         let first = rng.usize(0..PAGES / unit) * unit;
         let most = (PAGES - first) / unit;
@@ -129,10 +129,15 @@ fn thp_disable(is_on: bool) -> i32 {
 ///
 /// `BASE..BASE + PAGES * PAGE_BYTES` holds only what this value mapped, and no reference points
 /// there.
-struct Area(());
+pub(crate) struct Area(());
 
 impl Area {
-    fn reserve() -> io::Result<Self> {
+    /// Takes the addresses, and maps nothing there that counts.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, or that something is there.
+    pub(crate) fn reserve() -> io::Result<Self> {
         let all = Range {
             first: 0,
             count: PAGES,
@@ -165,7 +170,34 @@ impl Area {
         let more = *rng
             .choice([0, 0, libc::MAP_NORESERVE, libc::MAP_POPULATE].iter())
             .unwrap_or(&0);
-        self.replace(range, libc::PROT_READ | libc::PROT_WRITE, share | more)
+        self.map_as(range, share | more)
+    }
+
+    /// Puts memory there, of this kind; returns 0 or the error's number.
+    pub(crate) fn map_as(&self, range: Range, flags: i32) -> i32 {
+        self.replace(range, libc::PROT_READ | libc::PROT_WRITE, flags)
+    }
+
+    /// Leaves nothing there; returns 0 or the error's number.
+    pub(crate) fn unmap(&self, range: Range) -> i32 {
+        // SAFETY: The range is ours, nothing refers to it (type invariant).
+        result(unsafe { libc::munmap(range.start(), range.bytes()) })
+    }
+
+    /// Moves what is there to another range, which may be larger; if it is smaller, makes it so where
+    /// it is. Returns 0 or the error's number.
+    ///
+    /// Not both at once: 7.2.12 charges for what is cut off then, and never gives it back
+    /// (`vrm->delta` in `mremap_to()`, mm/mremap.c).
+    pub(crate) fn remap(&self, from: Range, to: Range) -> i32 {
+        let flags = match to.count < from.count {
+            true => 0,
+            false => libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED,
+        };
+        // SAFETY: Both ranges are ours, nothing refers to them (type invariant).
+        let got =
+            unsafe { libc::mremap(from.start(), from.bytes(), to.bytes(), flags, to.start()) };
+        result(if got == libc::MAP_FAILED { -1 } else { 0 })
     }
 
     fn reserve_again(&self, range: Range) -> i32 {
@@ -185,7 +217,8 @@ impl Area {
         result(unsafe { libc::madvise(range.start(), range.bytes(), advice) })
     }
 
-    fn protect(&self, range: Range, is_writable: bool) -> i32 {
+    /// Lets it be written to, or not; returns 0 or the error's number.
+    pub(crate) fn protect(&self, range: Range, is_writable: bool) -> i32 {
         let more = if is_writable { libc::PROT_WRITE } else { 0 };
         // SAFETY: As above.
         result(unsafe { libc::mprotect(range.start(), range.bytes(), libc::PROT_READ | more) })

@@ -10,6 +10,7 @@ use xtask::protocol::Line;
 
 use crate::areas::limits::common::readers_and_writers_see_whole_values;
 use crate::areas::neutral::ends_as_without_the_module;
+use crate::areas::overcommit::walk::{walks_as_without_the_module, walks_while_policies_change};
 use crate::areas::registry::life::{
     a_birth_without_memory_inherits, bears_while_policies_are_set, objects_are_gone,
     what_is_below_a_birth_without_memory_inherits,
@@ -56,6 +57,7 @@ const LOADS: &[(&str, &str, Load)] = &[
         "seconds of 64 readers and writers",
         parameters,
     ),
+    ("overcommit", "steps of a random walk", walk),
 ];
 
 /// When a load has gone on for long enough.
@@ -278,12 +280,27 @@ fn neutral(round: u64) -> Result<u64> {
     Ok(COUNT)
 }
 
-fn passes(outcome: Outcome) -> Result<()> {
-    match outcome {
-        Ok(()) => Ok(()),
-        Err(Problem::Failed { seen, expected }) => bail!("{seen}, expected {expected}"),
-        Err(Problem::Skipped(why)) => bail!(why),
+/// Random walks while policies change, and now and then one under a neutral policy.
+fn walk(round: u64) -> Result<u64> {
+    const PAUSES: u64 = 25;
+    load_module()?;
+    if round % 10 == 0 {
+        passes(walks_as_without_the_module(round, PAUSES / 5))?;
     }
+    let walked = walks_while_policies_change(round, PAUSES).map_err(told)?;
+    port::say(format!("torture overcommit: {walked:?}"));
+    Ok(walked.steps)
+}
+
+fn told(problem: Problem) -> anyhow::Error {
+    match problem {
+        Problem::Failed { seen, expected } => anyhow::anyhow!("{seen}, expected {expected}"),
+        Problem::Skipped(why) => anyhow::anyhow!(why),
+    }
+}
+
+fn passes(outcome: Outcome) -> Result<()> {
+    outcome.map_err(told)
 }
 
 /// A reader that waits for events, as long as it is kept.

@@ -142,10 +142,7 @@ fn mremap(bytes: usize) -> io::Result<()> {
 fn stack(bytes: usize) -> Result<String> {
     match fork()? {
         Fork::Child => {
-            // Not to print what the standard library makes of it.
-            // SAFETY: The default action for a signal.
-            unsafe { libc::signal(libc::SIGSEGV, libc::SIG_DFL) };
-            deeper(bytes);
+            grows_stack(bytes);
             std::process::exit(0)
         }
         Fork::Parent(child) => {
@@ -161,6 +158,14 @@ fn stack(bytes: usize) -> Result<String> {
             }
         }
     }
+}
+
+/// Lets the stack be so many bytes deep. A refusal is a signal, by which this process ends.
+pub(crate) fn grows_stack(bytes: usize) {
+    // Not to print what the standard library makes of it.
+    // SAFETY: The default action for a signal.
+    unsafe { libc::signal(libc::SIGSEGV, libc::SIG_DFL) };
+    deeper(bytes);
 }
 
 #[inline(never)]

@@ -3,8 +3,10 @@
 mod host;
 mod nested;
 mod promises;
+mod recounts;
 mod reserves;
 mod scouts;
+pub(crate) mod walk;
 mod ways;
 
 use std::fs;
@@ -24,7 +26,9 @@ use crate::setting::{Setting, OVERCOMMIT};
 use host::*;
 use nested::*;
 use promises::*;
+use recounts::*;
 use reserves::*;
+use walk::*;
 use ways::*;
 
 /// The area.
@@ -69,11 +73,16 @@ pub(crate) const AREA: Area = Area {
         a_container_without_a_policy_is_not_starved_either,
         the_hosts_own_limit_holds_beside_containers,
         what_a_container_in_mode_2_holds_counts_for_the_host,
+        who_is_refused_pays_for_few_recounts,
+        who_is_granted_pays_for_few_recounts,
+        who_maps_everything_takes_nothing_from_a_neighbour_or_the_host,
         a_limit_above_the_containers_memory_is_warned_of,
         limits_above_the_machine_together_are_warned_of,
         strict_2_refuses_what_nothing_stands_behind,
         the_admins_reserve_is_the_containers_own,
         the_users_reserve_is_the_containers_own,
+        a_random_walk_under_mode_0_is_as_without_the_module,
+        a_random_walk_while_policies_change_keeps_all_sums,
     ],
 };
 

@@ -1,7 +1,7 @@
 //! The scout's own side: hears orders, carries them out, reports.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IoSliceMut, Write};
+use std::io::{self, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -26,6 +26,7 @@ use crate::khugepaged;
 use crate::mapping::{Advice, Mapping};
 use crate::sequence;
 use crate::userfault::Userfault;
+use crate::walk::Walk;
 use crate::ways::Way;
 
 /// Longer orders there are none.
@@ -45,6 +46,7 @@ struct Scout {
     held: Option<Mapping>,
     userfault: Option<Userfault>,
     exhausted: Option<Exhausted>,
+    walk: Option<Walk>,
 }
 
 /// Serves until there are no more orders.
@@ -67,6 +69,7 @@ fn serve() -> io::Result<()> {
         held: None,
         userfault: None,
         exhausted: None,
+        walk: None,
     };
     while let Some(order) = scout.hear()? {
         let report = scout.carry_out(order).map_err(number);
@@ -130,6 +133,10 @@ impl Scout {
                 return way.takes(mib << 20).map_err(io::Error::other);
             }
             Order::Sequences { first, count } => return sequences(first, count),
+            Order::Knock { pages, times } => return Ok(knocks(pages, times).to_string()),
+            Order::Crowd { tasks, maps } => crowd(tasks, maps)?,
+            Order::BeginWalk(seed) => self.walk = Some(Walk::begin(seed)?),
+            Order::Walk(steps) => return self.walk.as_mut().ok_or_else(bad)?.goes(steps),
             Order::Enlist => khugepaged::enlist().map_err(io::Error::other)?,
             Order::Userfault => return self.userfault(),
             Order::Work(words) => return self.work(&words),
@@ -245,6 +252,44 @@ fn sequences(first: u64, count: u64) -> io::Result<String> {
     let ends = (first..first + count).map(sequence::run);
     let ends = ends.collect::<io::Result<Vec<_>>>()?;
     Ok(serde_json::to_string(&ends)?)
+}
+
+fn knocks(pages: usize, times: usize) -> usize {
+    let is_granted = |_: &usize| Mapping::of_pages(pages).is_ok();
+    (0..times).filter(is_granted).count()
+}
+
+/// Each child of its own maps, so that none is charged for another's.
+fn crowd(tasks: usize, maps: usize) -> io::Result<()> {
+    for _ in 0..tasks {
+        let (mut done, mut ready) = UnixStream::pair()?;
+        if let Fork::Child = fork()? {
+            let kinds = [Advice::Huge, Advice::NoHuge];
+            // Neighbours of one kind would be one mapping.
+            let kept: io::Result<Vec<Mapping>> = kinds
+                .into_iter()
+                .cycle()
+                .take(maps)
+                .map(|kind| {
+                    let mapping = Mapping::of_pages(1)?;
+                    mapping.advise(kind)?;
+                    Ok(mapping)
+                })
+                .collect();
+            let _ = ready.write_all(&[u8::from(kept.is_ok())]);
+            drop(ready);
+            loop {
+                std::thread::park();
+            }
+        }
+        drop(ready);
+        let mut is_done = [0];
+        done.read_exact(&mut is_done)?;
+        if is_done == [0] {
+            return Err(bad());
+        }
+    }
+    Ok(())
 }
 
 fn bad() -> io::Error {

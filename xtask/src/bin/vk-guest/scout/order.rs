@@ -46,6 +46,24 @@ pub(crate) enum Order {
         /// How many.
         count: u64,
     },
+    /// Maps so many pages and unmaps them, so many times; reports how often it could.
+    Knock {
+        /// How many.
+        pages: usize,
+        /// How often.
+        times: usize,
+    },
+    /// Has so many children, each with so many mappings that are charged.
+    Crowd {
+        /// How many children.
+        tasks: usize,
+        /// How many mappings.
+        maps: usize,
+    },
+    /// Gets ready for a random walk, from this seed on.
+    BeginWalk(u64),
+    /// Goes so many steps of it; reports what each was, and what came of it.
+    Walk(u64),
     /// Gets on khugepaged's list.
     Enlist,
     /// Lets others fill what it holds; reports the number of the descriptor for that.

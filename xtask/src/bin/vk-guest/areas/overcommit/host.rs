@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::areas::overcommit::scouts::{holds, sent};
+use crate::areas::overcommit::scouts::{holds, sent, takes, NoReserves};
 use crate::problem::{expect_eq, Outcome};
 use crate::scout::Scout;
 use crate::setting::{Setting, OVERCOMMIT};
@@ -21,19 +21,14 @@ fn inflated() -> Result<Scout> {
     Ok(container)
 }
 
-/// A recount that finds a lock taken subtracts nothing, and the next one is not before a pause: who is
-/// refused then is served when it asks again.
-fn asked_again(asks: impl Fn() -> Outcome) -> Outcome {
-    const TIMES: usize = 4;
-    let served = (0..TIMES).any(|_| asks().is_ok());
-    if served {
-        return Ok(());
-    }
-    asks()
+/// Whatever hides at the moment that there is room is waited for: nobody has to ask again.
+fn each_time(asks: impl Fn() -> Outcome) -> Outcome {
+    const TIMES: usize = 3;
+    (0..TIMES).try_for_each(|_| asks())
 }
 
 pub(super) fn a_host_in_mode_2_is_not_starved_by_a_container_in_mode_1() -> Outcome {
-    asked_again(|| {
+    each_time(|| {
         let _container = inflated()?;
         let mut host = Scout::send()?;
         let _strict = Setting::put(OVERCOMMIT, "2")?;
@@ -42,7 +37,7 @@ pub(super) fn a_host_in_mode_2_is_not_starved_by_a_container_in_mode_1() -> Outc
 }
 
 pub(super) fn a_host_that_was_in_mode_2_before_is_not_starved_either() -> Outcome {
-    asked_again(|| {
+    each_time(|| {
         let mut host = Scout::send()?;
         let _strict = Setting::put(OVERCOMMIT, "2")?;
         let _container = inflated()?;
@@ -52,7 +47,7 @@ pub(super) fn a_host_that_was_in_mode_2_before_is_not_starved_either() -> Outcom
 
 /// A container without a policy is part of the host.
 pub(super) fn a_container_without_a_policy_is_not_starved_either() -> Outcome {
-    asked_again(|| {
+    each_time(|| {
         let mut plain = Scout::send_into_new_namespace()?;
         let _container = inflated()?;
         let _strict = Setting::put(OVERCOMMIT, "2")?;
@@ -93,4 +88,44 @@ pub(super) fn what_a_container_in_mode_2_holds_counts_for_the_host() -> Outcome 
         "ok",
     )?;
     expect_eq("the host's", holds(&mut host, MUCH_MIB)?.as_str(), "ENOMEM")
+}
+
+/// Whatever one container maps, in whatever way its policy leaves open.
+pub(super) fn who_maps_everything_takes_nothing_from_a_neighbour_or_the_host() -> Outcome {
+    const EVERYTHING_MIB: usize = 100_000;
+    let _all = NoReserves::put()?;
+    let limited = [
+        ("vm.overcommit_memory", "2"),
+        ("vm.overcommit_kbytes", "131072"),
+    ];
+    let (mut neighbour, mut host) = (sent(&limited)?, Scout::send()?);
+    let mut malicious = sent(&[("vm.overcommit_memory", "1")])?;
+    expect_eq("all", holds(&mut malicious, EVERYTHING_MIB)?.as_str(), "ok")?;
+    for way in ["noreserve", "brk", "mprotect", "mremap"] {
+        let taken = takes(&mut malicious, way, EVERYTHING_MIB)?;
+        expect_eq(way, taken.as_str(), "ok")?;
+    }
+    expect_eq("a neighbour's", holds(&mut neighbour, 100)?.as_str(), "ok")?;
+    expect_eq("the host's", holds(&mut host, MUCH_MIB)?.as_str(), "ok")?;
+    each_time(|| {
+        let mut host = Scout::send()?;
+        let _strict = Setting::put(OVERCOMMIT, "2")?;
+        expect_eq("a strict host's", holds(&mut host, 200)?.as_str(), "ok")
+    })?;
+    // With a limit it gets no further than that, and what it has is nobody else's.
+    let mut bounded = sent(&limited)?;
+    expect_eq("its limit", holds(&mut bounded, 100)?.as_str(), "ok")?;
+    for way in [
+        "noreserve",
+        "brk",
+        "mprotect",
+        "mremap",
+        "shared",
+        "segment",
+    ] {
+        let taken = takes(&mut bounded, way, 100)?;
+        expect_eq(way, taken.as_str(), "ENOMEM")?;
+    }
+    let more = takes(&mut neighbour, "brk", 16)?;
+    expect_eq("a neighbour's rest", more.as_str(), "ok")
 }
