@@ -86,6 +86,12 @@ enum Task {
         /// Measure the birth and the death of namespaces instead, while up to 10,000 live
         #[arg(long, conflicts_with_all = ["names", "once", "json", "samples", "lookups"])]
         births: bool,
+        /// Measure recounts of commitments instead, against tasks and mappings
+        #[arg(long, conflicts_with_all = ["names", "once", "json", "samples", "births", "lookups"])]
+        recounts: bool,
+        /// Compare what postgres does in the host's commit mode and in mode 2 instead
+        #[arg(long, conflicts_with_all = ["names", "once", "json", "samples", "births", "recounts", "lookups"])]
+        effect: bool,
         /// Measure one lookup in the kernel's tables and ours instead
         #[arg(long, conflicts_with_all = ["names", "once", "json", "samples"])]
         lookups: bool,
@@ -262,6 +268,8 @@ pub(crate) fn run() -> Result<ExitCode> {
             once,
             json,
             births,
+            recounts,
+            effect,
             lookups,
         } => {
             if names.as_slice() == [Benched::Hook] {
@@ -269,6 +277,12 @@ pub(crate) fn run() -> Result<ExitCode> {
             }
             if births {
                 return bench::births();
+            }
+            if effect {
+                return bench::effect();
+            }
+            if recounts {
+                return bench::recounts();
             }
             if lookups {
                 return bench::lookups();

@@ -15,6 +15,10 @@ pub enum Workload {
     #[serde(rename = "mmap-munmap")]
     #[value(name = "mmap-munmap")]
     MmapMunmap,
+    /// brk(2) up by a page and down again.
+    #[serde(rename = "brk")]
+    #[value(name = "brk")]
+    Brk,
     /// The first write to a mapping of 4 KB, page table included.
     #[serde(rename = "touch-4k")]
     #[value(name = "touch-4k")]
@@ -68,6 +72,7 @@ impl Workload {
     pub const ALL: &'static [Self] = &[
         Self::Getpid,
         Self::MmapMunmap,
+        Self::Brk,
         Self::Touch4k,
         Self::Touch2m,
         Self::ForkExit,
@@ -83,6 +88,7 @@ impl Workload {
         match self {
             Self::Getpid => "getpid",
             Self::MmapMunmap => "mmap-munmap",
+            Self::Brk => "brk",
             Self::Touch4k => "touch-4k",
             Self::Touch2m => "touch-2m",
             Self::ForkExit => "fork-exit",

@@ -43,6 +43,10 @@ pub enum Request {
     BenchHook,
     /// Measure the birth and the death of namespaces.
     Births,
+    /// Let a program work in the host's mode and in its own, and compare.
+    Effect,
+    /// Measure recounts of what containers have committed.
+    Recounts,
     /// Run loads until their time is over.
     Torture {
         /// The loads; all, if empty.

@@ -348,9 +348,7 @@ fn effective_with(
     let mut effective = Effective::host();
     let (mut at, mut its) = (container, own);
     for _ in 0..LEVELS {
-        effective.inherit(at.id, its, || {
-            at.books.get(write).clone().map(Charged::new)
-        });
+        effective.inherit(at.id, its, || at.books.get(write).clone().map(Charged::new));
         let Some(parent) = at.parent.and_then(|parent| TABLE.find(read, parent)) else {
             break;
         };

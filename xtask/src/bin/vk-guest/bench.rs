@@ -8,6 +8,7 @@ mod measured;
 mod meter;
 mod policy;
 mod quiet;
+mod recounts;
 mod stage;
 mod workloads;
 
@@ -24,6 +25,7 @@ use stage::Stages;
 pub(crate) use births::run as run_births;
 pub(crate) use hook::run as run_hook;
 pub(crate) use measured::run as run_measured;
+pub(crate) use recounts::run as run_recounts;
 
 /// What the host has while it is measured: huge pages for those who ask, the heuristic for commits.
 const HOST: &[(&str, &str)] = &[

@@ -41,6 +41,11 @@ fn serve(request: Request) -> Result<()> {
         Request::Bench { workloads, samples } => bench::run(&workloads, samples)?,
         Request::BenchHook => bench::run_hook()?,
         Request::Births => bench::run_births()?,
+        Request::Effect => {
+            module::load(&[])?;
+            demo::postgres::tells_effect()?;
+        }
+        Request::Recounts => bench::run_recounts()?,
         Request::Shell => shell::run()?,
         Request::Torture {
             names,

@@ -27,6 +27,8 @@ pub(crate) const AREA: Area = Area {
         redis_forks_for_bgsave_in_mode_1,
         redis_cannot_fork_under_a_limit,
         postgres_gets_an_error_instead_of_the_oom_killer,
+        postgres_sees_errors_where_mode_1_is_killed,
+        mariadb_fails_cleanly_in_mode_2_with_a_pool_above_the_limit,
         mariadb_serves_with_huge_pages,
         a_nested_namespace_has_the_policy_of_the_outer_one,
         vkctl_sets_by_the_runtimes_name,
@@ -55,6 +57,14 @@ fn redis_cannot_fork_under_a_limit() -> Outcome {
 
 fn postgres_gets_an_error_instead_of_the_oom_killer() -> Outcome {
     postgres::gets_an_error_instead_of_the_oom_killer(&Cast::start(&[&POSTGRES])?)
+}
+
+fn postgres_sees_errors_where_mode_1_is_killed() -> Outcome {
+    postgres::sees_errors_where_mode_1_is_killed()
+}
+
+fn mariadb_fails_cleanly_in_mode_2_with_a_pool_above_the_limit() -> Outcome {
+    mariadb::fails_cleanly_with_a_pool_above_the_limit()
 }
 
 fn mariadb_serves_with_huge_pages() -> Outcome {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
@@ -29,12 +30,16 @@ const LIVE: &[usize] = &[8, 512, 10_000];
 /// How many are made and ended for one number.
 const CYCLES: usize = 1000;
 
-/// What was measured of one function: calls, the median of one, and all of them for one namespace, in
-/// instructions.
+/// What was measured of one function: calls, the least and the median of one, and all of them for one
+/// namespace, in instructions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Cost {
-    count: usize,
-    median: u64,
+pub(super) struct Cost {
+    /// How often it ran.
+    pub(super) count: usize,
+    /// The least.
+    pub(super) min: u64,
+    /// The median.
+    pub(super) median: u64,
     share: u64,
 }
 
@@ -70,7 +75,7 @@ pub(crate) fn run() -> Result<()> {
     module::unload()
 }
 
-type Costs = BTreeMap<&'static str, Cost>;
+pub(super) type Costs = BTreeMap<&'static str, Cost>;
 
 /// Measures while `live` namespaces live, and tells how much more it is than `base`.
 fn with_crowd(live: usize, stage: &str, base: &Costs) -> Result<Costs> {
@@ -135,7 +140,7 @@ fn requests_with_crowd(live: usize) -> Result<()> {
 }
 
 fn measure() -> Result<Costs> {
-    let tracer = Tracer::start()?;
+    let tracer = Tracer::start(&FUNCTIONS)?;
     for _ in 0..CYCLES {
         come_and_go()?;
         // Each grace period on its own, so that one callback does not wait for another's caches.
@@ -143,7 +148,7 @@ fn measure() -> Result<Costs> {
     }
     thread::sleep(Duration::from_millis(500));
     let trace = tracer.stop()?;
-    let costs = costs_of(&trace);
+    let costs = costs_of(&trace, &FUNCTIONS);
     let births = costs.get(BIRTH).map_or(0, |cost| cost.count);
     let is_whole = births >= CYCLES / 2 && costs.contains_key(CALLBACKS);
     ensure!(is_whole, "the tracer saw {costs:?}");
@@ -151,15 +156,23 @@ fn measure() -> Result<Costs> {
 }
 
 /// The tracer, at work; it is switched off when it is let go.
-struct Tracer;
+pub(super) struct Tracer;
 
 impl Tracer {
-    fn start() -> Result<Self> {
+    /// Begins to trace these functions.
+    ///
+    /// # Errors
+    ///
+    /// The kernel cannot.
+    pub(super) fn start(functions: &[&str]) -> Result<Self> {
         let put = |file: &str, text: &str| write(&format!("{TRACING}/{file}"), text);
         put("tracing_on", "0")?;
         put("buffer_size_kb", "16384")?;
         put("trace_clock", "x86-tsc")?;
-        put("set_ftrace_filter", &FUNCTIONS.join("\n"))?;
+        put("set_ftrace_filter", "\n")?;
+        for function in functions {
+            append("set_ftrace_filter", function)?;
+        }
         let tracer = Self;
         put("current_tracer", "function_graph")?;
         put("trace", "")?;
@@ -167,7 +180,12 @@ impl Tracer {
         Ok(tracer)
     }
 
-    fn stop(self) -> Result<String> {
+    /// Ends it, and returns what was seen.
+    ///
+    /// # Errors
+    ///
+    /// The kernel cannot.
+    pub(super) fn stop(self) -> Result<String> {
         write(&format!("{TRACING}/tracing_on"), "0")?;
         fs::read_to_string(format!("{TRACING}/trace")).context("cannot read the trace")
     }
@@ -187,9 +205,17 @@ impl Drop for Tracer {
     }
 }
 
-fn costs_of(trace: &str) -> Costs {
+fn append(file: &str, text: &str) -> Result<()> {
+    let path = format!("{TRACING}/{file}");
+    let mut file = fs::OpenOptions::new().append(true).open(&path)?;
+    file.write_all(text.as_bytes())
+        .with_context(|| format!("cannot add {text} to {path}"))
+}
+
+/// Returns what each of these functions cost.
+pub(super) fn costs_of(trace: &str, functions: &[&'static str]) -> Costs {
     let mut all: BTreeMap<&'static str, Vec<u64>> = BTreeMap::new();
-    for (name, ticks) in trace.lines().filter_map(duration) {
+    for (name, ticks) in trace.lines().filter_map(|line| duration(line, functions)) {
         all.entry(name).or_default().push(ticks);
     }
     all.into_iter()
@@ -201,15 +227,16 @@ fn cost_of(mut ticks: Vec<u64>) -> Cost {
     ticks.sort_unstable();
     Cost {
         count: ticks.len(),
+        min: ticks.first().copied().unwrap_or(0),
         median: ticks.get(ticks.len() / 2).copied().unwrap_or(0),
         share: ticks.iter().sum::<u64>() / CYCLES as u64,
     }
 }
 
 /// Reads a line of the graph, ` 0) + 12.345 us |  function();`: a tick is shown as a nanosecond.
-fn duration(line: &str) -> Option<(&'static str, u64)> {
+fn duration(line: &str, functions: &[&'static str]) -> Option<(&'static str, u64)> {
     let (before, after) = line.split_once(" us ")?;
-    let name = FUNCTIONS
+    let name = functions
         .iter()
         .copied()
         .find(|name| after.contains(name))?;
@@ -235,9 +262,10 @@ mod tests {
  0) ! 870.000 us  |  rcu_do_batch();
  0) ! 131.000 us  |  rcu_do_batch();
 ";
-        let costs = costs_of(trace);
+        let costs = costs_of(trace, &FUNCTIONS);
         let birth = Cost {
             count: 2,
+            min: 2345,
             median: 12_001,
             share: 14,
         };

@@ -37,15 +37,19 @@ pub(crate) fn is_refused_while_it_is_granted(limited: &Container, generous: &Con
     )?;
 
     expect_eq("the processes killed", kills()?, killed_before)?;
-    let lines = log.lines()?;
+    nothing_was_killed(&log.lines()?.join("\n"))
+}
+
+/// Expects these lines of the kernel log to tell of no process killed for want of memory.
+///
+/// # Errors
+///
+/// One does.
+pub(crate) fn nothing_was_killed(lines: &str) -> Outcome {
     let kill = lines
-        .iter()
+        .lines()
         .find(|line| KILLS.iter().any(|word| line.contains(word)));
-    expect(
-        kill.is_none(),
-        kill.map_or("", String::as_str),
-        "nothing killed",
-    )
+    expect(kill.is_none(), kill.unwrap_or(""), "nothing killed")
 }
 
 /// Expects that a refusal is logged by the line that this kernel writes about a host's task.

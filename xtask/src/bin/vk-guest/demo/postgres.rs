@@ -1,15 +1,18 @@
 //! What postgres makes of its container's commit limit.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
 use crate::container::Container;
 use crate::demo::cast::Cast;
-use crate::demo::role::POSTGRES;
+use crate::demo::commit::nothing_was_killed;
+use crate::demo::role::{CROWDED, POSTGRES};
 use crate::dmesg::KernelLog;
+use crate::port;
 use crate::problem::{expect, expect_contains, expect_eq, Outcome};
-use crate::program::Output;
+use crate::program::{self, Output};
 
 /// Needs 700 MB at once: more than the container may commit, and more than its cgroup has.
 const GREEDY: &str = "select length(repeat('x', 700000000))";
@@ -45,6 +48,113 @@ pub(crate) fn gets_an_error_instead_of_the_oom_killer(cast: &Cast) -> Outcome {
     let modest = query(container, "select 6 * 7")?.success()?;
     expect_eq("the next answer", modest.as_str(), "42")?;
     expect(container.is_running(), "postgres has ended", "it runs")
+}
+
+/// What each of the many asks for: some 12 MB that it fills and keeps for a while.
+const CROWD_QUERY: &str = "select length(a), pg_sleep(4) from \
+     (select string_agg(repeat('x', 1000000), '') as a from generate_series(1, 12)) as t;\n";
+
+/// How many they are.
+const CROWD: &str = "20";
+
+/// Lets many connections ask at once, from outside, so that only the server needs the container's
+/// memory.
+fn crowds(container: &Container) -> Result<Output> {
+    let script = "/run/vk-crowd.sql";
+    fs::write(script, CROWD_QUERY)?;
+    let host = format!("--host=/proc/{}/root/tmp", container.pid());
+    let pgbench = "setpriv --reuid=postgres --regid=postgres --clear-groups \
+                   /usr/lib/postgresql/*/bin/pgbench";
+    let words = format!("{pgbench} {host} -n -t 1 -c {CROWD} -f {script} postgres");
+    program::run(&["sh", "-c", &words])
+}
+
+/// Many at once under a small memory.max: in mode 1 the kernel kills; in mode 2 the server sees
+/// errors, says so in its own log, and goes on.
+pub(crate) fn sees_errors_where_mode_1_is_killed() -> Outcome {
+    let cast = Cast::start(&[&CROWDED])?;
+    let container = cast.get(&CROWDED)?;
+    let log = KernelLog::from_now()?;
+    crowds(container)?;
+    expect(oom_kills(container)? > 0, "none killed in mode 1", "some")?;
+    let lines = log.lines()?.join("\n");
+    expect_contains(
+        "the kernel log",
+        &lines,
+        "Memory cgroup out of memory: Killed process",
+    )?;
+    expect_contains("its log", &container.log()?, "was terminated by signal 9")?;
+    cast.stop()?;
+
+    let cast = Cast::start(&[&CROWDED])?;
+    let container = cast.get(&CROWDED)?;
+    limits_to_a_few(container)?;
+    let log = KernelLog::from_now()?;
+    crowds(container)?;
+    let said = container.log()?;
+    expect_contains("its log", &said, "ERROR:  out of memory")?;
+    expect(
+        !said.contains("terminated by signal"),
+        &said,
+        "no process ended",
+    )?;
+    expect_eq("the processes killed", oom_kills(container)?, 0)?;
+    let lines = log.lines()?.join("\n");
+    expect_contains("the kernel log", &lines, REFUSAL)?;
+    nothing_was_killed(&lines)?;
+    let modest = query(container, "select 6 * 7")?.success()?;
+    expect_eq("the next answer", modest.as_str(), "42")
+}
+
+/// Any policy keeps the account: what the server has now, and room for a few of the many.
+fn limits_to_a_few(container: &Container) -> Result<()> {
+    let limit_kb = (container.stat("held")? >> 10) + (80 << 10);
+    container.set(&[
+        ("vm.overcommit_memory", "2"),
+        ("vm.overcommit_kbytes", &limit_kb.to_string()),
+    ])
+}
+
+/// Lets the many come again and again for a time, in the host's mode and in mode 2; tells how many
+/// queries were answered.
+///
+/// # Errors
+///
+/// The server cannot be started.
+pub(crate) fn tells_effect() -> Result<()> {
+    let host = served(|_| Ok(()))?;
+    let own = served(limits_to_a_few)?;
+    let seconds = EFFECT_TIME.as_secs();
+    port::say(format!(
+        "postgres, {CROWD} at once in 160 MiB, for {seconds} s each:"
+    ));
+    port::say(format!("  mode 0, the host's: {host} queries answered"));
+    port::say(format!("  mode 2, its own:    {own} queries answered"));
+    Ok(())
+}
+
+/// How long each mode has.
+const EFFECT_TIME: Duration = Duration::from_secs(60);
+
+fn served(sets: impl Fn(&Container) -> Result<()>) -> Result<u64> {
+    let cast = Cast::start(&[&CROWDED])?;
+    let container = cast.get(&CROWDED)?;
+    container.set(&[("vm.overcommit_memory", "0")])?;
+    sets(container)?;
+    let begun = Instant::now();
+    let mut served = 0;
+    while begun.elapsed() < EFFECT_TIME {
+        let said = crowds(container)?.stdout;
+        let count = said
+            .lines()
+            .find_map(|line| line.strip_prefix("number of transactions actually processed: "));
+        // A server that recovers takes no connection.
+        let count = count.and_then(|it| it.split('/').next()?.parse::<u64>().ok());
+        served += count.unwrap_or(0);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    cast.stop()?;
+    Ok(served)
 }
 
 /// How the kernel's own line about a refused commitment begins.

@@ -170,6 +170,55 @@ pub(crate) static LIMITED: Role = Role {
     ready: REDIS_READY,
 };
 
+/// A postgres for many, who together want more than it has.
+pub(crate) static CROWDED: Role = Role {
+    name: "crowded",
+    runtime: Runtime::Crun,
+    argv: &[
+        "sh",
+        "-c",
+        "exec setpriv --reuid=postgres --regid=postgres --clear-groups \
+         /usr/lib/postgresql/*/bin/postgres -D /etc/postgresql/*/main \
+         -c unix_socket_directories=/tmp -c listen_addresses= -c external_pid_file= -c ssl=off \
+         -c shared_buffers=16MB -c max_connections=40 -c logging_collector=off",
+    ],
+    policy: &[
+        "vm.overcommit_memory=1",
+        "vm.admin_reserve_kbytes=0",
+        "vm.user_reserve_kbytes=0",
+    ],
+    memory_max_bytes: 160 << 20,
+    stack_bytes: 8 << 20,
+    capabilities: &[],
+    ready: "database system is ready to accept connections",
+};
+
+/// A mariadb that asks for a buffer pool above its limit.
+pub(crate) static OVERSIZED: Role = Role {
+    name: "oversized",
+    runtime: Runtime::Crun,
+    argv: &[
+        "mariadbd",
+        "--no-defaults",
+        "--user=mysql",
+        "--datadir=/var/lib/mysql",
+        "--socket=/tmp/mariadb.sock",
+        "--pid-file=/tmp/mariadb.pid",
+        "--skip-networking",
+        "--innodb-buffer-pool-size=1G",
+        "--innodb-log-file-size=8M",
+    ],
+    policy: &[
+        "vm.overcommit_memory=2",
+        "vm.overcommit_kbytes=393216",
+        "thp_enabled=never",
+    ],
+    memory_max_bytes: 512 << 20,
+    stack_bytes: 8 << 20,
+    capabilities: &[],
+    ready: "Aborting",
+};
+
 /// The five of the demo.
 pub(crate) static FIVE: [&Role; 5] = [&REDIS, &POSTGRES, &MARIADB, &PLAIN, &NESTED];
 

@@ -30,6 +30,25 @@ impl Operation for MmapMunmap {
     }
 }
 
+/// brk(2) up by a page and down again.
+#[derive(Default)]
+pub(super) struct Brk(Phase);
+
+impl Operation for Brk {
+    fn once(&mut self, meter: &mut Meter) -> Result<u64> {
+        self.0.step();
+        let bytes = PAGE_BYTES as libc::intptr_t;
+        meter.start();
+        // SAFETY: The allocator does nothing meanwhile, and finds its break where it was.
+        let up = unsafe { libc::sbrk(bytes) };
+        // SAFETY: As above; the page is of the line before, and nobody knows it.
+        let down = unsafe { libc::sbrk(-bytes) };
+        let cost = meter.stop();
+        ensure!(up as isize != -1 && down as isize != -1, "brk was refused");
+        Ok(cost)
+    }
+}
+
 /// The first write to a page.
 #[derive(Default)]
 pub(super) struct TouchPage(Phase);
