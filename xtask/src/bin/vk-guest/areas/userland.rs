@@ -27,6 +27,7 @@ pub(crate) const AREA: Area = Area {
         redis_forks_for_bgsave_in_mode_1,
         redis_cannot_fork_under_a_limit,
         postgres_gets_an_error_instead_of_the_oom_killer,
+        redis_saves_in_mode_1_what_modes_0_and_2_refuse,
         postgres_sees_errors_where_mode_1_is_killed,
         mariadb_fails_cleanly_in_mode_2_with_a_pool_above_the_limit,
         mariadb_serves_with_huge_pages,
@@ -57,6 +58,10 @@ fn redis_cannot_fork_under_a_limit() -> Outcome {
 
 fn postgres_gets_an_error_instead_of_the_oom_killer() -> Outcome {
     postgres::gets_an_error_instead_of_the_oom_killer(&Cast::start(&[&POSTGRES])?)
+}
+
+fn redis_saves_in_mode_1_what_modes_0_and_2_refuse() -> Outcome {
+    redis::saves_in_mode_1_what_modes_0_and_2_refuse()
 }
 
 fn postgres_sees_errors_where_mode_1_is_killed() -> Outcome {

@@ -1,12 +1,15 @@
 //! What redis makes of its container's overcommit mode.
 
+use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{bail, ensure, Context, Error, Result};
 
 use crate::container::{wait_until, Container};
 use crate::demo::cast::Cast;
-use crate::demo::role::{LIMITED, PLAIN, REDIS};
+use crate::demo::postgres::oom_kills;
+use crate::demo::role::{LIMITED, PLAIN, REDIS, SPARSE};
 use crate::policy::{ADMIN_RESERVE, RATIO, USER_RESERVE};
 use crate::problem::{expect, expect_contains, expect_eq, Outcome};
 use crate::program;
@@ -22,6 +25,11 @@ const DATA_BYTES: u64 = 64 << 20;
 
 /// How long saving may take.
 const SAVE_LIMIT: Duration = Duration::from_secs(60);
+
+/// The beginning of `SET key VALUE` with a value of 64 MiB, for which redis makes room at once; as long
+/// as nothing of it comes, next to nothing of the room is touched.
+const ANNOUNCEMENT: &[u8] = b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$67108864\r\n";
+const ANNOUNCED_BYTES: u64 = 64 << 20;
 
 /// A redis-server in a container, asked from the host.
 struct Redis<'a> {
@@ -134,4 +142,41 @@ pub(crate) fn cannot_fork_under_a_limit(cast: &Cast) -> Outcome {
     let mode_1 = ["vkctl", "set", "oci:limited", "vm.overcommit_memory=1"];
     program::output(&mode_1)?;
     redis.saves()
+}
+
+/// A data set of which one mapping is larger than all memory of the container: mode 0 refuses the
+/// fork for that, mode 2 for twice the data set. In mode 1 the same redis saves it.
+pub(crate) fn saves_in_mode_1_what_modes_0_and_2_refuse() -> Outcome {
+    let cast = Cast::start(&[&SPARSE])?;
+    let container = cast.get(&SPARSE)?;
+    let redis = Redis::of(container);
+    expect_eq("a value", redis.ask(&["set", "small", "1"])?.as_str(), "OK")?;
+    let mut sender = UnixStream::connect(&redis.socket)?;
+    sender.write_all(ANNOUNCEMENT)?;
+    let used = || {
+        redis
+            .field("memory", "used_memory")?
+            .parse()
+            .map_err(Error::new)
+    };
+    let has_room = || used().is_ok_and(|used: u64| used >= ANNOUNCED_BYTES);
+    expect(
+        wait_until(SAVE_LIMIT, has_room),
+        format!("redis holds {:?} bytes", used()),
+        format!("{ANNOUNCED_BYTES} and more"),
+    )?;
+    let killed_before = oom_kills(container)?;
+    for (mode, why) in [("0", "its largest mapping"), ("2", "its sum")] {
+        container.set(&[("vm.overcommit_memory", mode)])?;
+        let answer = redis.begin_save()?;
+        expect(
+            !answer.contains("started"),
+            format!("in mode {mode}: {answer}"),
+            format!("refused for {why}"),
+        )?;
+    }
+    expect_contains("its log", &container.log()?, "fork: Cannot allocate memory")?;
+    container.set(&[("vm.overcommit_memory", "1")])?;
+    redis.saves()?;
+    expect_eq("the processes killed", oom_kills(container)?, killed_before)
 }

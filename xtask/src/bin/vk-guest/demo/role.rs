@@ -170,6 +170,25 @@ pub(crate) static LIMITED: Role = Role {
     ready: REDIS_READY,
 };
 
+/// A redis with more mapped than the container's memory, and hardly touched. It maps while a limit
+/// counts, so that all of it is charged.
+pub(crate) static SPARSE: Role = Role {
+    name: "sparse",
+    runtime: Runtime::Crun,
+    argv: THRIFTY_REDIS_SERVER,
+    policy: &[
+        "vm.overcommit_memory=2",
+        "vm.overcommit_kbytes=131072",
+        "vm.admin_reserve_kbytes=0",
+        "vm.user_reserve_kbytes=0",
+        "thp_enabled=never",
+    ],
+    memory_max_bytes: 48 << 20,
+    stack_bytes: 1 << 20,
+    capabilities: &[],
+    ready: REDIS_READY,
+};
+
 /// A postgres for many, who together want more than it has.
 pub(crate) static CROWDED: Role = Role {
     name: "crowded",
