@@ -108,6 +108,7 @@ impl kernel::Module for VKernel {
         if fits {
             vk_ffi_shims::resolve().map_err(Error::from_errno)?;
         }
+        registry::open()?;
         let linger = (*module_parameters::linger_s.value()).clamp(0, 24 * 3600) as u32;
         engine::set_linger(linger);
         if *module_parameters::protect_host.value() != 0 {

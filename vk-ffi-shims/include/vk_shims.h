@@ -517,6 +517,13 @@ void vk_sleep_ms(unsigned int ms);
 
 void vk_rcu_read_lock(void);
 void vk_rcu_read_unlock(void);
+/*
+ * A cache of objects of one size, NULL without memory; kfree() takes them back. They are not zeroed.
+ * Process context, as for its end, when none of its objects is left.
+ */
+void *vk_cache_create(const char *name, unsigned int size, unsigned int align);
+void vk_cache_destroy(void *cache);
+void *vk_cache_alloc(void *cache, bool may_sleep);
 void vk_synchronize_rcu(void);
 /* Waits for the functions of vk_call_rcu(). Process context. */
 void vk_rcu_barrier(void);

@@ -661,6 +661,22 @@ unsafe extern "C" {
     pub fn vk_rcu_read_unlock();
 }
 unsafe extern "C" {
+    pub fn vk_cache_create(
+        name: *const ::core::ffi::c_char,
+        size: ::core::ffi::c_uint,
+        align: ::core::ffi::c_uint,
+    ) -> *mut ::core::ffi::c_void;
+}
+unsafe extern "C" {
+    pub fn vk_cache_destroy(cache: *mut ::core::ffi::c_void);
+}
+unsafe extern "C" {
+    pub fn vk_cache_alloc(
+        cache: *mut ::core::ffi::c_void,
+        may_sleep: bool,
+    ) -> *mut ::core::ffi::c_void;
+}
+unsafe extern "C" {
     pub fn vk_synchronize_rcu();
 }
 unsafe extern "C" {

@@ -74,7 +74,7 @@ pub use parameter::{forget_files, Parameter, ParameterFile};
 pub use passed::{Opaque, Passed};
 pub use rcu::{rcu_barrier, BriefGuard, RcuHead, ReadGuard, Reading};
 #[cfg(feature = "kernel")]
-pub use rcu::{Boxed, BoxedUnder, Locked, Published, RcuBox, Retirees};
+pub use rcu::{Boxed, BoxedUnder, Cache, Locked, Published, RcuBox, Retirees};
 pub use sites::{Choice, Sites};
 pub use subject::{briefly_of_mm, briefly_of_vma, Folio, Mm, Vma};
 pub use text::{Buffer, Text};

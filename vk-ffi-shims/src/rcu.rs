@@ -126,7 +126,7 @@ const_assert_eq!(offset_of!(WithHead<u64>, head), 0);
 const_assert!(offset_of!(WithHead<u64>, value) >= size_of::<RcuHead>());
 
 #[cfg(feature = "kernel")]
-pub use with_kernel::{Boxed, BoxedUnder, Locked, Published, RcuBox, Retirees};
+pub use with_kernel::{Boxed, BoxedUnder, Cache, Locked, Published, RcuBox, Retirees};
 
 #[cfg(feature = "kernel")]
 mod with_kernel {
@@ -134,7 +134,9 @@ mod with_kernel {
     use crate::bindings;
     use crate::RegistryGuard;
     use core::ffi::c_void;
+    use core::ffi::CStr;
     use core::marker::PhantomData;
+    use core::mem::MaybeUninit;
     use core::ops::Deref;
     use core::ptr::NonNull;
     use core::sync::atomic::{AtomicPtr, Ordering};
@@ -146,6 +148,69 @@ mod with_kernel {
     /// A box whose memory can be given back after an RCU grace period without sleeping.
     pub struct RcuBox<T>(KBox<WithHead<T>>);
 
+    /// A cache of the kernel for the boxes of one type: no larger than they are, and not zeroed before
+    /// they are made.
+    ///
+    /// Open it before the first and close it after the last; one that is closed has no memory.
+    ///
+    /// # Invariants
+    ///
+    /// Null, or what `vk_cache_create()` returned for the size and alignment of `WithHead<T>`.
+    pub struct Cache<T>(AtomicPtr<c_void>, PhantomData<fn() -> T>);
+
+    impl<T> Cache<T> {
+        /// Makes one that is closed, also in a `static`.
+        #[allow(clippy::new_without_default)]
+        pub const fn new() -> Self {
+            // INVARIANT: Null.
+            Self(AtomicPtr::new(core::ptr::null_mut()), PhantomData)
+        }
+
+        /// Opens it, as `name` in /proc/slabinfo. Process context, once before each `close`.
+        ///
+        /// # Errors
+        ///
+        /// No memory.
+        pub fn open(&self, name: &'static CStr) -> Result<(), AllocError> {
+            let size = size_of::<WithHead<T>>() as u32;
+            let align = align_of::<WithHead<T>>() as u32;
+            // SAFETY: Process context (documented); the name is for ever.
+            let cache = unsafe { bindings::vk_cache_create(name.as_ptr().cast(), size, align) };
+            // INVARIANT: Made for this type.
+            self.0.store(cache, Ordering::Release);
+            match cache.is_null() {
+                true => Err(AllocError),
+                false => Ok(()),
+            }
+        }
+
+        /// Closes it. Process context: nobody takes from it any more, and what was taken is freed.
+        ///
+        /// The kernel keeps the memory, and warns, if something is left.
+        pub fn close(&self) {
+            let cache = self.0.swap(core::ptr::null_mut(), Ordering::AcqRel);
+            if !cache.is_null() {
+                // SAFETY: Process context (documented); taken out once (type invariant).
+                unsafe { bindings::vk_cache_destroy(cache) };
+            }
+        }
+
+        fn room(&self, flags: Flags) -> Result<KBox<MaybeUninit<WithHead<T>>>, AllocError> {
+            let cache = self.0.load(Ordering::Acquire);
+            if cache.is_null() {
+                return Err(AllocError);
+            }
+            // SAFETY: A cache (type invariant); the context is the caller's.
+            let room = unsafe { bindings::vk_cache_alloc(cache, flags == GFP_KERNEL) };
+            if room.is_null() {
+                return Err(AllocError);
+            }
+            // SAFETY: As large and aligned as this type (type invariant), nobody else's, and a box gives
+            // it to kfree(), which takes objects of any cache.
+            Ok(unsafe { KBox::from_raw(room.cast()) })
+        }
+    }
+
     impl<T> RcuBox<T> {
         /// Allocates. Context: as `flags` say.
         ///
@@ -153,17 +218,23 @@ mod with_kernel {
         ///
         /// No memory.
         pub fn new(value: T, flags: Flags) -> Result<Self, AllocError> {
-            Self::new_with(flags, || value)
+            let head = super::RcuHead::default();
+            KBox::new(WithHead { head, value }, flags).map(Self)
         }
 
-        /// Allocates, and has the value made there: a large one is not copied. Context: as `flags` say.
+        /// Allocates from `cache`, and has the value made there: a large one is not copied. Context: any
+        /// but NMI; process context if `flags` are `GFP_KERNEL`, and nothing sleeps if they are not.
         ///
         /// # Errors
         ///
-        /// No memory.
+        /// No memory, or the cache is closed.
         #[inline]
-        pub fn new_with(flags: Flags, value: impl FnOnce() -> T) -> Result<Self, AllocError> {
-            let room = KBox::<WithHead<T>>::new_uninit(flags)?;
+        pub fn new_in(
+            cache: &Cache<T>,
+            flags: Flags,
+            value: impl FnOnce() -> T,
+        ) -> Result<Self, AllocError> {
+            let room = cache.room(flags)?;
             let (head, value) = (super::RcuHead::default(), value());
             Ok(Self(KBox::write(room, WithHead { head, value })))
         }

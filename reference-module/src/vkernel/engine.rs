@@ -650,6 +650,7 @@ pub(crate) fn unload() {
     drop(control);
     vk_ffi_shims::cancel_later();
     Ftrace::barrier();
+    registry::close();
     // Nothing happens any more, and nobody has the device open.
     vk_ffi_shims::bell::settle();
 }

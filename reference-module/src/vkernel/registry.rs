@@ -31,7 +31,7 @@ use kernel::alloc::Flags;
 use kernel::prelude::*;
 use vk_ffi_shims::vk_nshash::{InsertError, Key as Address, Node, Table};
 use vk_ffi_shims::{
-    Boxed, ControlGuard, Namespace, Pin, Published, RcuBox, RcuHead, ReadGuard, Reading,
+    Boxed, Cache, ControlGuard, Namespace, Pin, Published, RcuBox, RcuHead, ReadGuard, Reading,
     RegistryCell, RegistryGuard, Retirees,
 };
 use vk_reference_module::{Comm, Event, Key, Own, Places};
@@ -42,9 +42,21 @@ const LEVELS: usize = 32;
 
 /// 128 KiB, so that a lookup costs the same with 10,000 namespaces as with one.
 static TABLE: Table<Boxed<Container>, 14, 16384> = Table::new();
+/// What its nodes are taken from.
+static CONTAINERS: Cache<Node<Container>> = Cache::new();
 /// What namespaces born from now on start with, if that is anything.
 static DEFAULT: RegistryCell<Option<Own>> = RegistryCell::new(None);
 static FAILED_BIRTHS: AtomicU64 = AtomicU64::new(0);
+
+/// Before the first insertion. Process context.
+pub(crate) fn open() -> core::result::Result<(), AllocError> {
+    CONTAINERS.open(c"vkernel_container")
+}
+
+/// When all that was taken out is freed. Process context.
+pub(crate) fn close() {
+    CONTAINERS.close();
+}
 
 /// Finds the container of a namespace: its own, or the nearest ancestor's.
 #[inline]
@@ -98,7 +110,8 @@ pub(crate) fn failed_births() -> u64 {
 
 fn make(ns: Namespace<'_>, flags: Flags) -> core::result::Result<Boxed<Container>, AllocError> {
     let (id, tree) = (Container::identify(ns), ns.tree());
-    RcuBox::new_with(flags, || Node::new(id.address, Container::new(id, tree))).map(Boxed)
+    let made = || Node::new(id.address, Container::new(id, tree));
+    RcuBox::new_in(&CONTAINERS, flags, made).map(Boxed)
 }
 
 /// What a namespace needs beside its container if anything is set for it or around it.
