@@ -19,6 +19,9 @@ const ALLOC_SLEEP: &str = "/sys/kernel/mm/transparent_hugepage/khugepaged/alloc_
 /// How many pages it looks at between rests.
 const PAGES: &str = "/sys/kernel/mm/transparent_hugepage/khugepaged/pages_to_scan";
 
+/// How many huge pages it made.
+const COLLAPSED: &str = "/sys/kernel/mm/transparent_hugepage/khugepaged/pages_collapsed";
+
 /// How often it went through all processes.
 const FULL_SCANS: &str = "/sys/kernel/mm/transparent_hugepage/khugepaged/full_scans";
 
@@ -89,6 +92,15 @@ pub(crate) fn huge_kb_of(pid: u32) -> Result<u64> {
         .context("no AnonHugePages")?
         .parse()
         .context("no number")
+}
+
+/// Returns how many huge pages it has made.
+///
+/// # Errors
+///
+/// The kernel does not say.
+pub(crate) fn collapsed() -> Result<u64> {
+    read(COLLAPSED)?.parse().context("no number")
 }
 
 fn full_scans() -> Result<u64> {
