@@ -26,6 +26,7 @@ pub(crate) const AREA: Area = Area {
         nested_namespaces_inherit_three_deep,
         a_value_of_its_own_wins_and_unset_gives_the_outer_back,
         a_change_reaches_what_is_nested_at_once,
+        a_change_reaches_all_that_are_left_below,
         what_is_born_below_a_policy_has_it_first_thing,
         forks_and_new_namespaces_do_not_escape,
         setns_does_not_lead_out,

@@ -9,6 +9,7 @@ use crate::problem::{expect, expect_contains, expect_eq, Outcome};
 use crate::program;
 use crate::row::{row, rows};
 use crate::scout::{Order, Scout};
+use crate::stream::Stream;
 
 /// A commit limit of 256 MiB, which a scout is far below.
 const LIMITED: &[(&str, &str)] = &[
@@ -87,6 +88,34 @@ pub(super) fn a_change_reaches_what_is_nested_at_once() -> Outcome {
         expect_eq("the third", third.read(MODE)?.as_str(), value)?;
     }
     Ok(())
+}
+
+pub(super) fn a_change_reaches_all_that_are_left_below() -> Outcome {
+    let outer = Scout::send_into_new_namespace()?;
+    let ns = target(outer.namespace()?);
+    let mut below = Vec::new();
+    for _ in 0..4 {
+        below.push(Scout::send_below(&outer)?);
+    }
+    let mut stream = Stream::begin()?;
+    let change = |value: &str, below: &mut [Scout]| -> Outcome {
+        set(&ns, &[("vm.overcommit_memory", value)])?;
+        for (place, scout) in below.iter_mut().enumerate() {
+            let what = format!("{place} of {} at {value}", scout.namespace()?);
+            expect_eq(&what, scout.read(MODE)?.as_str(), value)?;
+        }
+        Ok(())
+    };
+    change("1", &mut below)?;
+    // The last that was born, one between two others, and the first.
+    for (place, value) in [(3, "0"), (1, "1"), (0, "0")] {
+        let one = below.remove(place);
+        let gone = format!("gone {} ", target(one.namespace()?));
+        one.recall()?;
+        stream.until(&gone)?;
+        change(value, &mut below)?;
+    }
+    change("1", &mut [Scout::send_below(&outer)?])
 }
 
 pub(super) fn what_is_born_below_a_policy_has_it_first_thing() -> Outcome {
