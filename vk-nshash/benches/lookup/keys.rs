@@ -1,5 +1,6 @@
 //! The keys of the bench: addresses as slabs hand them out.
 
+use crate::subject::bucket;
 use vk_nshash::Key;
 
 /// Which are in the map, and which are looked up.
@@ -37,7 +38,28 @@ fn addresses(count: usize, random: &mut Random) -> Vec<usize> {
     objects.take(count).collect()
 }
 
+/// Whether the chain of `key` is in the upper half of every table of chains: the hash takes high bits.
+fn is_upper(key: usize) -> bool {
+    bucket::<1>(key) == 1
+}
+
 impl Keys {
+    /// The same, but those that are looked up and those that are moved have chains far from each other.
+    pub(crate) fn apart(&self) -> Self {
+        let lower = self
+            .present
+            .iter()
+            .copied()
+            .filter(|key| !is_upper(key.address()));
+        let upper = self.all.iter().copied().filter(|&key| is_upper(key));
+        Self {
+            all: self.all.clone(),
+            present: lower.cycle().take(self.present.len()).collect(),
+            absent: Vec::new(),
+            movers: upper.step_by(2).collect(),
+        }
+    }
+
     /// `size` keys, and batches of `batch`.
     pub(crate) fn new(size: usize, batch: usize) -> Self {
         let mut random = Random(0x9E37_79B9_7F4A_7C15);

@@ -19,7 +19,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
-use subject::{Bare, Chains, Dash, Hashbrown, Papaya, Subject};
+use subject::{Bare, Chains, Dash, Hashbrown, Papaya, Subject, Wide};
 use vk_nshash::Key;
 
 const SIZES: [usize; 4] = [8, 64, 512, 10_000];
@@ -106,20 +106,23 @@ fn together<S: Subject>(criterion: &mut Criterion, size: usize) {
     // What a writer's processor takes from the reader's, whatever it writes to.
     let other = S::new(&keys.all);
     other.grace().begin(0);
+    let apart = keys.apart();
     let beside = [
-        (1, "", None),
-        (2, "", None),
-        (1, "+elsewhere", Some(&other)),
-        (1, "+writer", Some(&subject)),
-        (2, "+writer", Some(&subject)),
+        (1, "", &keys, None),
+        (2, "", &keys, None),
+        (1, "+elsewhere", &keys, Some(&other)),
+        (1, "+writer", &keys, Some(&subject)),
+        (2, "+writer", &keys, Some(&subject)),
+        (1, "+elsewhere-apart", &apart, Some(&other)),
+        (1, "+writer-apart", &apart, Some(&subject)),
     ];
-    for (readers, writer, written) in beside {
+    for (readers, writer, keys, written) in beside {
         if written.is_some() && !S::CAN_CHANGE {
             continue;
         }
         let id = BenchmarkId::new(S::NAME, format!("{readers}{writer}"));
         group.bench_function(id, |bencher| {
-            bencher.iter_custom(|rounds| look_together(&subject, written, &keys, rounds, readers));
+            bencher.iter_custom(|rounds| look_together(&subject, written, keys, rounds, readers));
         });
     }
     group.finish();
@@ -142,6 +145,7 @@ fn all(criterion: &mut Criterion) {
     for size in SIZES {
         together::<Bare<10, 1024>>(criterion, size);
         together::<Chains<10, 1024>>(criterion, size);
+        together::<Chains<10, 1024, Wide>>(criterion, size);
         together::<Papaya>(criterion, size);
         together::<Hashbrown>(criterion, size);
         together::<Dash>(criterion, size);

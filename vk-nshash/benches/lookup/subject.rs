@@ -101,14 +101,45 @@ impl<const BITS: u32, const BUCKETS: usize> Subject for Bare<BITS, BUCKETS> {
 }
 
 #[inline]
-fn bucket<const BITS: u32>(key: usize) -> usize {
+pub(crate) fn bucket<const BITS: u32>(key: usize) -> usize {
     ((key as u64).wrapping_mul(GOLDEN_RATIO_64) >> (64 - BITS)) as usize
 }
 
 /// The table of this crate.
-pub(crate) struct Chains<const BITS: u32, const BUCKETS: usize> {
-    table: Box<Table<Boxed, BITS, BUCKETS>>,
+pub(crate) struct Chains<const BITS: u32, const BUCKETS: usize, V: Word = u64> {
+    table: Box<Table<Boxed<V>, BITS, BUCKETS>>,
     grace: Grace,
+}
+
+/// What a node holds.
+pub(crate) trait Word: Copy + Send + Sync + 'static {
+    fn of(number: u64) -> Self;
+    fn number(self) -> u64;
+}
+
+impl Word for u64 {
+    fn of(number: u64) -> Self {
+        number
+    }
+
+    fn number(self) -> u64 {
+        self
+    }
+}
+
+/// A number on cache lines of its own, and so its node, as an object of the kernel is.
+#[derive(Clone, Copy)]
+#[repr(align(128))]
+pub(crate) struct Wide(u64);
+
+impl Word for Wide {
+    fn of(number: u64) -> Self {
+        Self(number)
+    }
+
+    fn number(self) -> u64 {
+        self.0
+    }
 }
 
 pub(crate) struct Read;
@@ -126,41 +157,42 @@ impl Write {
     }
 }
 
-pub(crate) struct Boxed(Box<Node<u64>>);
+pub(crate) struct Boxed<V>(Box<Node<V>>);
 // SAFETY: A box does not move its content, and is rebuilt from the same address.
-unsafe impl Owner for Boxed {
-    type Value = u64;
+unsafe impl<V: Word> Owner for Boxed<V> {
+    type Value = V;
     type Read = Read;
     type Write = Write;
 
-    fn into_node(self) -> NonNull<Node<u64>> {
+    fn into_node(self) -> NonNull<Node<V>> {
         NonNull::from(Box::leak(self.0))
     }
 
-    unsafe fn from_node(node: NonNull<Node<u64>>) -> Self {
+    unsafe fn from_node(node: NonNull<Node<V>>) -> Self {
         // SAFETY: `node` came from `into_node`.
         Self(unsafe { Box::from_raw(node.as_ptr()) })
     }
 }
 
 // SAFETY: `retire` waits for every reader to rest, which it does with no `Read` alive.
-unsafe impl GracePeriod<Boxed> for Grace {
-    fn retire(&self, node: Boxed) {
+unsafe impl<V: Word> GracePeriod<Boxed<V>> for Grace {
+    fn retire(&self, node: Boxed<V>) {
         self.retire(node.0);
     }
 }
 
-fn node(key: usize) -> Boxed {
+fn node<V: Word>(key: usize) -> Boxed<V> {
     let key = Key::new(key).expect("not null");
-    Boxed(Box::new(Node::new(key, key.address() as u64)))
+    Boxed(Box::new(Node::new(key, V::of(key.address() as u64))))
 }
 
-impl<const BITS: u32, const BUCKETS: usize> Subject for Chains<BITS, BUCKETS> {
-    const NAME: &'static str = match BITS {
-        10 => "vk-nshash",
-        11 => "vk-nshash-2048",
-        12 => "vk-nshash-4096",
-        13 => "vk-nshash-8192",
+impl<const BITS: u32, const BUCKETS: usize, V: Word> Subject for Chains<BITS, BUCKETS, V> {
+    const NAME: &'static str = match (BITS, size_of::<V>()) {
+        (10, 8) => "vk-nshash",
+        (10, _) => "vk-nshash-wide",
+        (11, _) => "vk-nshash-2048",
+        (12, _) => "vk-nshash-4096",
+        (13, _) => "vk-nshash-8192",
         _ => "vk-nshash-16384",
     };
     type Guard<'s> = Read;
@@ -185,7 +217,7 @@ impl<const BITS: u32, const BUCKETS: usize> Subject for Chains<BITS, BUCKETS> {
 
     #[inline]
     fn find(&self, read: &Read, key: Key) -> Option<u64> {
-        self.table.find(read, key).copied()
+        self.table.find(read, key).map(|it| it.number())
     }
 
     fn move_out_and_in(&self, key: usize) {
