@@ -54,6 +54,9 @@ pub(crate) fn gets_an_error_instead_of_the_oom_killer(cast: &Cast) -> Outcome {
 const CROWD_QUERY: &str = "select length(a), pg_sleep(4) from \
      (select string_agg(repeat('x', 1000000), '') as a from generate_series(1, 12)) as t;\n";
 
+/// How long the server may take to tell what was killed.
+const KILL_LIMIT: Duration = Duration::from_secs(30);
+
 /// How many they are.
 const CROWD: &str = "20";
 
@@ -83,7 +86,7 @@ pub(crate) fn sees_errors_where_mode_1_is_killed() -> Outcome {
         &lines,
         "Memory cgroup out of memory: Killed process",
     )?;
-    expect_contains("its log", &container.log()?, "was terminated by signal 9")?;
+    container.wait_for_log("was terminated by signal 9", KILL_LIMIT)?;
     cast.stop()?;
 
     let cast = Cast::start(&[&CROWDED])?;
