@@ -100,7 +100,7 @@ const BY_HAND: &[(&str, &str, &str)] = &[
     ("thermal_zone_device_critical", YES, "too-short"),
     ("native_write_cr0", "no-site", "branch-inside"),
     ("native_read_msr", "no-site", "exception-table"),
-    ("set_seg", YES, "branch-from-elsewhere"),
+    ("set_seg", YES, YES),
     ("abort", YES, "bug"),
     ("umask2_show", YES, "jump-label"),
     ("perf_guest_get_msrs", YES, "static-call"),
