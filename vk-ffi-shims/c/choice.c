@@ -94,6 +94,11 @@ bool vk_hook_is_shared(unsigned int id)
 	return vk_hook_table[id]->site && vk_site_direct(vk_hook_table[id]->site);
 }
 
+bool vk_hook_is_patched(unsigned int id)
+{
+	return vk_function_is_patched(vk_hook_table[id]->function);
+}
+
 /* Whether @to is a stub of another module; its name is written then. */
 static bool vk_is_rival(unsigned long to, char *name)
 {

@@ -169,6 +169,8 @@ unsigned int vk_hook_next(unsigned int id);
 void vk_hook_decide(unsigned int id, unsigned int backend);
 /* Somebody diverts the function by a direct call or jump of ftrace. */
 bool vk_hook_is_shared(unsigned int id);
+/* Whether a live patch has the function. Process context. */
+bool vk_hook_is_patched(unsigned int id);
 /* The stub of another module that has the function, as "NAME [MODULE]"; "" if none has. */
 const char *vk_hook_rival(unsigned int id);
 

@@ -175,6 +175,9 @@ unsafe extern "C" {
     pub fn vk_hook_is_shared(id: ::core::ffi::c_uint) -> bool;
 }
 unsafe extern "C" {
+    pub fn vk_hook_is_patched(id: ::core::ffi::c_uint) -> bool;
+}
+unsafe extern "C" {
     pub fn vk_hook_rival(id: ::core::ffi::c_uint) -> *const ::core::ffi::c_char;
 }
 pub const VK_OWNER_NONE: vk_owner = 0;

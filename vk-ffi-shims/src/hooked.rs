@@ -30,8 +30,8 @@ pub enum HookError {
     Taken {
         /// The function.
         symbol: &'static str,
-        /// Ours.
-        hook: HookId,
+        /// Whose.
+        rival: Rival,
     },
     /// It was to go in by back end P alone.
     Inline {
@@ -69,9 +69,8 @@ impl fmt::Display for HookError {
             Self::NoSymbols { errno } => write!(f, "the kernel's symbols cannot be read: {errno}"),
             Self::OtherKernel(mismatch) => write!(f, "{mismatch}"),
             Self::Refused { symbol, why } => write!(f, "{symbol}: {why}"),
-            Self::Taken { symbol, hook } => {
-                write!(f, "{symbol}: a hook of another module has it: ")?;
-                Sites::rival(*hook, |stub| f.write_str(stub)).unwrap_or(Ok(()))
+            Self::Taken { symbol, rival } => {
+                write!(f, "{symbol}: a hook of another module has it: {rival}")
             }
             Self::Inline { symbol, why } => write!(f, "{symbol} cannot be hooked inline: {why}"),
             Self::Busy { symbol, errno } => {
@@ -85,6 +84,42 @@ impl fmt::Display for HookError {
 }
 
 impl core::error::Error for HookError {}
+
+/// The stub of another module: its name, and the module's behind it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Rival {
+    name: [u8; Self::ROOM],
+    len: usize,
+}
+
+impl Rival {
+    const ROOM: usize = 80;
+
+    /// Takes what fits of a name.
+    fn named(name: &str) -> Self {
+        let mut rival = Self {
+            name: [0; Self::ROOM],
+            len: name.len().min(Self::ROOM),
+        };
+        for (slot, byte) in rival.name.iter_mut().zip(name.bytes()) {
+            *slot = byte;
+        }
+        rival
+    }
+}
+
+impl fmt::Display for Rival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name.get(..self.len).unwrap_or_default();
+        f.write_str(core::str::from_utf8(name).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Rival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl From<HookError> for kernel::error::Error {
     fn from(error: HookError) -> Self {
@@ -153,8 +188,8 @@ impl Hooked {
 /// Says why a hook was refused.
 fn why_not(hook: HookId, errno: i32) -> HookError {
     let symbol = symbol(hook);
-    if Sites::has_rival(hook) {
-        return HookError::Taken { symbol, hook };
+    if let Some(rival) = Sites::rival(hook, Rival::named) {
+        return HookError::Taken { symbol, rival };
     }
     let inline = Sites::wants_inline(hook).then(|| Inline::why(hook));
     match inline.flatten() {

@@ -24,6 +24,8 @@ pub enum InlineRefusal {
     Shadow,
     /// The kernel lacks what inline hooks need.
     Missing(&'static str),
+    /// A live patch has the function, and leaves it in front of the jump.
+    Patched,
     /// Too many hooks are declared before it.
     NoRoom,
     /// The kernel does not know where the function ends.
@@ -98,6 +100,10 @@ impl Inline {
         }
         if id as usize >= HOOKS_MAX {
             return Err(InlineRefusal::NoRoom);
+        }
+        // SAFETY: The id is in range, process context.
+        if unsafe { bindings::vk_hook_is_patched(id) } {
+            return Err(InlineRefusal::Patched);
         }
         let plan = live.plan(hook)?;
         // SAFETY: The id is in range.
@@ -384,6 +390,7 @@ fn errno(result: i32) -> Result<(), i32> {
     }
 }
 
+const EBUSY: i32 = 16;
 const ENODEV: i32 = 19;
 const EOPNOTSUPP: i32 = 95;
 
@@ -393,6 +400,7 @@ impl InlineRefusal {
         match self {
             Self::Missing(_) | Self::NoRoom | Self::NoLength => -ENODEV,
             Self::Shadow | Self::Parts(_) => -EOPNOTSUPP,
+            Self::Patched => -EBUSY,
             Self::Plan(refusal) => refusal.to_errno(),
             Self::Text(error) => error.to_errno(),
         }
@@ -406,6 +414,9 @@ impl fmt::Display for InlineRefusal {
                 "it answers for a gate, which a livepatch would go past an inline hook for; use ftrace",
             ),
             Self::Missing(name) => write!(f, "this kernel has no {name}"),
+            Self::Patched => {
+                f.write_str("a live patch has it, which leaves in front of an inline hook")
+            }
             Self::NoRoom => write!(f, "only the first {HOOKS_MAX} hooks can be"),
             Self::NoLength => f.write_str("the kernel does not say where it ends"),
             Self::Parts(count) => write!(f, "it is in {count} parts"),

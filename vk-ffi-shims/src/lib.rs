@@ -53,7 +53,7 @@ pub use flight::Flight;
 pub use ftrace::{Feature, Ftrace, HookInfo, StubKind, SubjectKind};
 pub use hook::Hook;
 #[cfg(feature = "kernel")]
-pub use hooked::{HookError, Hooked};
+pub use hooked::{HookError, Hooked, Rival};
 pub use inline::{Inline, InlineRefusal, InlineSite};
 pub use kind::{filter, Around, CallsOriginal, Filter, Kind, LooksAt, Pre, Replace};
 pub use lock::{

@@ -35,6 +35,7 @@ pub(crate) const AREA: Area = Area {
         a_breakpoint_in_a_part_of_the_function_keeps_it_out,
         whichever_step_fails_nothing_is_left,
         the_way_back_from_a_trampoline_is_unknown_and_said_to_be,
+        a_livepatch_comes_first,
         a_livepatch_elsewhere_goes_in_and_out_under_load,
         each_container_reads_its_own,
         the_host_keeps_its_own,
@@ -56,6 +57,7 @@ pub(crate) const AREA: Area = Area {
         the_function_tracer_comes_second,
         the_graph_tracer_comes_second,
         a_kprobe_comes_second,
+        a_kretprobe_comes_second,
         an_fprobe_comes_second,
     ],
 };

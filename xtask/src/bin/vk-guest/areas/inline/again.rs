@@ -43,10 +43,14 @@ again!(hook:
     the_function_tracer_comes_second,
     the_graph_tracer_comes_second,
     a_kprobe_comes_second,
+    a_kretprobe_comes_second,
     an_fprobe_comes_second,
 );
 
-again!(coexist: a_livepatch_elsewhere_goes_in_and_out_under_load);
+again!(coexist:
+    a_livepatch_comes_first,
+    a_livepatch_elsewhere_goes_in_and_out_under_load,
+);
 
 fn run(area: &Area, name: &str) -> Outcome {
     match area.checks.iter().find(|check| check.name == name) {
