@@ -18,6 +18,7 @@ const PACKAGES: &[&str] = &[
     "bash",
     "busybox-static",
     "crun",
+    "default-jre-headless",
     "iproute2",
     "kmod",
     "less",

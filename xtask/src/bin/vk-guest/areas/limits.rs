@@ -43,7 +43,7 @@ pub(crate) const AREA: Area = Area {
         a_lower_max_map_count_is_enforced_inside_and_nowhere_else,
         a_higher_max_map_count_is_granted_inside_and_nowhere_else,
         a_container_that_exhausts_its_limits_leaves_the_others_theirs,
-        a_program_that_wants_many_mappings_is_convinced,
+        a_java_machine_is_convinced_of_its_mappings,
         a_lower_nr_open_is_enforced_inside_and_nowhere_else,
         a_higher_nr_open_is_granted_inside_and_nowhere_else,
         a_crooked_nr_open_is_rounded_as_the_kernel_does,

@@ -19,10 +19,12 @@ pub(super) struct Key {
     pub(super) values: [&'static str; 2],
 }
 
-/// Those that are served, but for the ones of the commit accounting.
+/// Those that are served, but for the modes of the commit accounting.
 #[rustfmt::skip]
 pub(super) const KEYS: &[Key] = &[
     Key { name: "vm.max_map_count", path: MAX_MAP_COUNT, values: ["1000", "262144"] },
+    Key { name: "vm.admin_reserve_kbytes", path: ADMIN_RESERVE, values: ["1024", "2048"] },
+    Key { name: "vm.user_reserve_kbytes", path: USER_RESERVE, values: ["1024", "2048"] },
     Key { name: "vm.mmap_min_addr", path: MMAP_MIN_ADDR, values: ["1048576", "2097152"] },
     Key { name: "fs.nr_open", path: NR_OPEN, values: ["1000", "2097152"] },
     Key { name: "fs.file-max", path: FILE_MAX, values: ["1000", "2000"] },
@@ -35,6 +37,8 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 pub(super) const MAX_MAP_COUNT: &str = "/proc/sys/vm/max_map_count";
+const ADMIN_RESERVE: &str = "/proc/sys/vm/admin_reserve_kbytes";
+const USER_RESERVE: &str = "/proc/sys/vm/user_reserve_kbytes";
 pub(super) const MMAP_MIN_ADDR: &str = "/proc/sys/vm/mmap_min_addr";
 pub(super) const NR_OPEN: &str = "/proc/sys/fs/nr_open";
 pub(super) const FILE_MAX: &str = "/proc/sys/fs/file-max";

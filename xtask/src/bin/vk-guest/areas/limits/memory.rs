@@ -87,21 +87,37 @@ pub(super) fn a_higher_max_map_count_is_granted_inside_and_nowhere_else() -> Out
     is_limited_at(&mut three.ours, "inside", 400)
 }
 
-/// The first thing that search engines look at.
-pub(super) fn a_program_that_wants_many_mappings_is_convinced() -> Outcome {
+/// How large a heap a Java machine is asked for: one for which the collector ZGC wants more mappings
+/// than the kernel's default, and fewer than the container has.
+const HEAP: &str = "-Xmx128g";
+
+/// What it then says of a `vm.max_map_count` that it finds too low.
+const TOO_FEW: &str = "limit on number of memory mappings per process might be too low";
+
+/// A Java machine looks at `vm.max_map_count` when it starts, unmodified as Debian has it.
+pub(super) fn a_java_machine_is_convinced_of_its_mappings() -> Outcome {
+    let _host = Setting::put(MAX_MAP_COUNT, "65530")?;
     let three = Three::send(&[("vm.max_map_count", "262144")])?;
-    let test = "test \"$(cat /proc/sys/vm/max_map_count)\" -ge 262144";
+    let java = [
+        "java",
+        "-XX:+UseZGC",
+        HEAP,
+        "-XX:TieredStopAtLevel=1",
+        "-version",
+    ];
     let pid = three.ours.pid()?.to_string();
-    let inside = crate::program::run(&["nsenter", "-t", &pid, "-p", "sh", "-c", test])?;
-    expect(
-        inside.status == 0,
-        format!("status {}", inside.status),
-        "0 inside",
-    )?;
-    let host = crate::program::run(&["sh", "-c", test])?;
-    expect(
-        host.status != 0,
-        "status 0 on the host",
-        "not so many there",
-    )
+    let inside = [&["nsenter", "-t", &pid, "-p"], java.as_slice()].concat();
+    for (who, words, is_convinced) in [
+        ("inside", inside.as_slice(), true),
+        ("the host", &java, false),
+    ] {
+        let ended = crate::program::run(words)?;
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        expect(
+            ended.status == 0 && said.contains(TOO_FEW) != is_convinced,
+            format!("{who}: status {}: {said}", ended.status),
+            format!("{} {TOO_FEW:?}", if is_convinced { "no" } else { "a" }),
+        )?;
+    }
+    Ok(())
 }
