@@ -22,7 +22,7 @@ pub(crate) const AREA: Area = Area {
         bpf_fentry_comes_second,
         bpf_fexit_comes_first,
         bpf_fexit_comes_second,
-        bpf_fmod_ret_takes_one_hooked_function_and_no_other,
+        bpf_fmod_ret_takes_hooked_functions_of_security_alone,
         a_kprobe_with_post_handler_comes_first,
         a_kprobe_with_post_handler_comes_second,
         a_livepatch_comes_first,
