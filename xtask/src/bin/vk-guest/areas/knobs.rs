@@ -2,6 +2,7 @@
 
 mod defrag;
 mod khugepaged;
+mod matrix;
 mod memory;
 mod passed_on;
 mod shmem;
@@ -19,6 +20,10 @@ use khugepaged::{
     khugepaged_collapses_a_containers_shared_memory_and_none_of_the_hosts,
     khugepaged_leaves_a_container_alone_that_wants_none_of_it,
     what_lets_a_container_have_more_is_taken_back_while_khugepaged_works,
+};
+use matrix::{
+    every_way_to_memory_follows_defrag, every_way_to_memory_follows_enabled,
+    every_way_to_memory_follows_shmem_enabled, every_way_to_memory_follows_use_zero_page,
 };
 use passed_on::{
     a_fork_and_a_moved_mapping_follow_the_containers_word, what_is_nested_has_the_outer_ones_knobs,
@@ -58,6 +63,10 @@ pub(crate) const AREA: Area = Area {
         a_process_gets_on_the_list_when_its_policy_starts_to_allow,
         a_fork_and_a_moved_mapping_follow_the_containers_word,
         what_is_nested_has_the_outer_ones_knobs,
+        every_way_to_memory_follows_enabled,
+        every_way_to_memory_follows_shmem_enabled,
+        every_way_to_memory_follows_defrag,
+        every_way_to_memory_follows_use_zero_page,
         what_lets_a_container_have_more_is_taken_back_while_khugepaged_works,
         a_forked_range_is_collapsed_once_more_pages_are_for_it,
         a_shared_memfd_is_collapsed_once_more_pages_are_for_it,

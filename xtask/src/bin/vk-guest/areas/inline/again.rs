@@ -1,7 +1,7 @@
 //! Checks of other areas, once more with the module's hooks by the inline back end.
 
 use crate::area::Area;
-use crate::areas::{coexist, hook, overcommit, registry, sysctl};
+use crate::areas::{coexist, hook, knobs, overcommit, registry, sysctl};
 use crate::problem::{fail, Outcome};
 
 /// Makes a check of the same name of each: `again!(sysctl: the_host_keeps_its_own)`.
@@ -29,6 +29,17 @@ again!(overcommit:
     what_is_unmapped_is_given_back,
     a_fork_is_refused_for_the_sum_of_its_mappings,
     the_hosts_sum_has_what_containers_map_and_nothing_refused,
+);
+
+again!(knobs:
+    every_way_to_memory_follows_enabled,
+    every_way_to_memory_follows_shmem_enabled,
+    every_way_to_memory_follows_defrag,
+    the_defrag_file_is_the_containers_own_and_the_hosts_stays,
+    the_shmem_files_are_the_containers_own_and_the_hosts_stay,
+    a_forked_range_is_collapsed_once_more_pages_are_for_it,
+    a_shared_memfd_is_collapsed_once_more_pages_are_for_it,
+    nobody_votes_about_a_collapse_on_request,
 );
 
 again!(registry:

@@ -165,3 +165,41 @@ pub(super) fn the_switch_of_ftrace_is_not_for_inline_hooks() -> Outcome {
     let failed = row("features", "", "lifecycle")?;
     expect_eq("failed births", failed.word("failed_births"), "0")
 }
+
+/// The functions that decide, not the files: so what is seen at an inline back end is its own.
+pub(super) fn the_knobs_of_huge_pages_are_turned_by_jumps() -> Outcome {
+    const FEATURES: [&str; 4] = ["thp-defrag", "thp-shmem", "thp-vote", "thp-vote-file"];
+    const DECIDE: [&str; 4] = [
+        "vma_thp_gfp_mask",
+        "shmem_allowable_huge_orders",
+        "collapse_huge_page",
+        "collapse_file",
+    ];
+    let scout = Scout::send_into_new_namespace()?;
+    let pairs = [
+        ("thp_enabled", "always"),
+        ("thp_shmem_enabled", "always"),
+        ("thp_defrag", "never"),
+    ];
+    set(&target(scout.namespace()?), &pairs)?;
+    for row in rows("hooks", "", &[])? {
+        if !FEATURES.contains(&row.word("feature")) {
+            continue;
+        }
+        expect_eq(&row.name, row.word("state"), "armed")?;
+        let is_inline = row.word("backend") == "inline";
+        let seen = format!(
+            "{} by {}: {}",
+            row.name,
+            row.word("backend"),
+            row.word("reason")
+        );
+        let expected = if DECIDE.contains(&row.name.as_str()) {
+            is_inline
+        } else {
+            is_inline || row.word("reason").starts_with("inline: ")
+        };
+        expect(expected, seen, "a jump, or a reason against one")?;
+    }
+    Ok(())
+}

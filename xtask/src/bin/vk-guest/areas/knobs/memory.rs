@@ -27,6 +27,11 @@ impl Memory {
         Ok(memory)
     }
 
+    /// One in a pid namespace below that of `outer`, without a policy.
+    pub(super) fn below(outer: &Self) -> Result<Self> {
+        Self::of(Scout::send_below(&outer.scout)?)
+    }
+
     fn of(scout: Scout) -> Result<Self> {
         Ok(Self {
             scout,
