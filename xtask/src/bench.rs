@@ -108,29 +108,11 @@ fn requests(workloads: &[Workload], samples: usize) -> impl Iterator<Item = Requ
     })
 }
 
-/// Measures the birth and the death of namespaces, and prints what the guest tells.
-///
-/// # Errors
-///
-/// The lab cannot be made, or the machine not be started.
-pub(crate) fn births() -> Result<ExitCode> {
-    told(&Request::Births, "births")
-}
-
-/// Measures recounts against the tasks and mappings they look at, and prints what the guest tells.
-///
-/// # Errors
-///
-/// As [`births`].
-pub(crate) fn recounts() -> Result<ExitCode> {
-    told(&Request::Recounts, "recounts")
-}
-
 /// Lets a program work in the host's commit mode and in its best, and prints what it did.
 ///
 /// # Errors
 ///
-/// As [`births`].
+/// As [`tell`].
 pub(crate) fn effect() -> Result<ExitCode> {
     let lab = Lab::prepare()?;
     let mut payload = lab.payload()?;
@@ -143,15 +125,19 @@ pub(crate) fn effect() -> Result<ExitCode> {
     Ok(report.close())
 }
 
-/// Lets the guest measure something and print it itself.
-fn told(request: &Request, name: &str) -> Result<ExitCode> {
+/// Lets the guest measure something that it tells itself: births, recounts, votes and the like.
+///
+/// # Errors
+///
+/// The lab cannot be made, or the machine not be started.
+pub(crate) fn tell(request: &Request) -> Result<ExitCode> {
     let lab = Lab::prepare()?;
     let mut payload = lab.payload()?;
     lab.add_module(&mut payload, None)?;
     let mut guest = lab.guest(None)?;
     guest.accel = Accel::Icount;
     guest.append = APPEND.to_owned();
-    let console = lab.cache.logs().join(format!("{name}-console.log"));
+    let console = lab.cache.logs().join("bench-console.log");
     let mut report = Report::default();
     guest.run(&payload, request, &console, LIMIT, &mut report)?;
     Ok(report.close())

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use anyhow::{bail, Result};
 use clap::{Parser, Subcommand, ValueEnum};
 use xtask::measurement::Workload;
+use xtask::request::Request;
 
 use crate::cache::Cache;
 use crate::kernel::Variant;
@@ -92,6 +93,15 @@ enum Task {
         /// Compare what postgres does in the host's commit mode and in mode 2 instead
         #[arg(long, conflicts_with_all = ["names", "once", "json", "samples", "births", "recounts", "lookups"])]
         effect: bool,
+        /// Measure instead what huge pages do for a container whose host has none
+        #[arg(long, conflicts_with_all = ["names", "once", "json", "samples", "births", "recounts", "effect", "lookups"])]
+        touch: bool,
+        /// Measure instead what redis and mariadb do with huge pages and without
+        #[arg(long, conflicts_with_all = ["names", "once", "json", "samples", "births", "recounts", "effect", "touch", "lookups"])]
+        programs: bool,
+        /// Measure instead what khugepaged's votes cost for each page
+        #[arg(long, conflicts_with_all = ["names", "once", "json", "samples", "births", "recounts", "effect", "touch", "programs", "lookups"])]
+        vote: bool,
         /// Measure one lookup in the kernel's tables and ours instead
         #[arg(long, conflicts_with_all = ["names", "once", "json", "samples"])]
         lookups: bool,
@@ -270,19 +280,26 @@ pub(crate) fn run() -> Result<ExitCode> {
             births,
             recounts,
             effect,
+            touch,
+            programs,
+            vote,
             lookups,
         } => {
             if names.as_slice() == [Benched::Hook] {
                 return bench::run_hook(once, json);
             }
-            if births {
-                return bench::births();
+            let told = [
+                (births, Request::Births),
+                (recounts, Request::Recounts),
+                (touch, Request::Touch),
+                (programs, Request::Programs),
+                (vote, Request::Vote),
+            ];
+            if let Some((_, request)) = told.iter().find(|(wanted, _)| *wanted) {
+                return bench::tell(request);
             }
             if effect {
                 return bench::effect();
-            }
-            if recounts {
-                return bench::recounts();
             }
             if lookups {
                 return bench::lookups();

@@ -47,6 +47,12 @@ pub enum Request {
     Effect,
     /// Measure recounts of what containers have committed.
     Recounts,
+    /// Measure the first touch of ranges with huge pages and without.
+    Touch,
+    /// Measure programs in a container with huge pages and without.
+    Programs,
+    /// Measure the votes about ranges of pages.
+    Vote,
     /// Run loads until their time is over.
     Torture {
         /// The loads; all, if empty.

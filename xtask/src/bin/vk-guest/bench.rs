@@ -3,13 +3,17 @@
 mod births;
 mod cgroup;
 mod crossings;
+mod touch;
+
 mod hook;
 mod measured;
 mod meter;
 mod policy;
+mod programs;
 mod quiet;
 mod recounts;
 mod stage;
+mod vote;
 mod workloads;
 
 use std::fs;
@@ -25,7 +29,11 @@ use stage::Stages;
 pub(crate) use births::run as run_births;
 pub(crate) use hook::run as run_hook;
 pub(crate) use measured::run as run_measured;
+pub(crate) use meter::Meter;
+pub(crate) use programs::run as run_programs;
 pub(crate) use recounts::run as run_recounts;
+pub(crate) use touch::run as run_touch;
+pub(crate) use vote::run as run_vote;
 
 /// What the host has while it is measured: huge pages for those who ask, the heuristic for commits.
 const HOST: &[(&str, &str)] = &[

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::mm::{mmap, mmap_anonymous, mremap, munmap, MapFlags, MremapFlags, ProtFlags};
 
 /// A base page.
-const PAGE_BYTES: usize = 4096;
+pub(crate) const PAGE_BYTES: usize = 4096;
 
 /// The size and alignment of a huge page.
 pub(crate) const HUGE_BYTES: usize = 2 << 20;
@@ -217,6 +217,15 @@ impl Mapping {
     /// Writes to its first pages.
     pub(crate) fn touch_first(&self, pages: usize) {
         for offset in (0..self.len_bytes).step_by(PAGE_BYTES).take(pages) {
+            // SAFETY: As in `touch_every`.
+            unsafe { ptr::write_volatile(self.start.wrapping_add(offset), 1) };
+        }
+    }
+
+    /// Writes to every other one of its first pages.
+    pub(crate) fn touch_every_other(&self, pages: usize) {
+        let firsts = (0..self.len_bytes).step_by(PAGE_BYTES).take(pages);
+        for offset in firsts.step_by(2) {
             // SAFETY: As in `touch_every`.
             unsafe { ptr::write_volatile(self.start.wrapping_add(offset), 1) };
         }

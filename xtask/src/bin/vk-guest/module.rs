@@ -2,10 +2,12 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::{device, program};
+use crate::container::wait_until;
+use crate::{device, policy, program};
 
 /// Where the payload has it.
 const OBJECT: &str = "/vk/vkernel.ko";
@@ -56,6 +58,17 @@ pub(crate) fn unload() -> Result<()> {
     program::output(&["rmmod", NAME])
         .map(|_| ())
         .context("cannot take the module out")
+}
+
+/// Takes it out when the last namespace with a policy has ended: each holds it until then.
+///
+/// # Errors
+///
+/// The kernel refuses.
+pub(crate) fn unload_when_unused() -> Result<()> {
+    const LIMIT: Duration = Duration::from_secs(60);
+    wait_until(LIMIT, || policy::references().is_ok_and(|count| count == 0));
+    unload()
 }
 
 /// Takes it out with all its policies, if it is loaded and will go.

@@ -46,6 +46,9 @@ fn serve(request: Request) -> Result<()> {
             demo::postgres::tells_effect()?;
         }
         Request::Recounts => bench::run_recounts()?,
+        Request::Touch => bench::run_touch()?,
+        Request::Programs => bench::run_programs()?,
+        Request::Vote => bench::run_vote()?,
         Request::Shell => shell::run()?,
         Request::Torture {
             names,

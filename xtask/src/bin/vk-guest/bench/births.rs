@@ -12,7 +12,6 @@ use anyhow::{ensure, Context, Result};
 
 use super::meter::instructions;
 use super::{quiet, write};
-use crate::container::wait_until;
 use crate::crowd::{come_and_go, Crowd};
 use crate::device::ask;
 use crate::{module, namespace, policy, port};
@@ -73,11 +72,7 @@ pub(crate) fn run() -> Result<()> {
     for live in LIVE {
         requests_with_crowd(*live)?;
     }
-    // Each that had a policy holds the module until its end.
-    wait_until(Duration::from_secs(60), || {
-        policy::references().is_ok_and(|count| count == 0)
-    });
-    module::unload()
+    module::unload_when_unused()
 }
 
 pub(super) type Costs = BTreeMap<&'static str, Cost>;

@@ -11,14 +11,14 @@ use anyhow::{Context, Result};
 const TRACING_ON: &str = "/sys/kernel/tracing/tracing_on";
 
 /// Takes the time of one operation, or lets the kernel trace it.
-pub(super) struct Meter {
+pub(crate) struct Meter {
     tracer: Option<File>,
     started: u64,
 }
 
 impl Meter {
     /// Returns one that only counts.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             tracer: None,
             started: 0,
@@ -30,20 +30,20 @@ impl Meter {
     /// # Errors
     ///
     /// The kernel has no tracer.
-    pub(super) fn trace(&mut self) -> Result<()> {
+    pub(crate) fn trace(&mut self) -> Result<()> {
         let file = OpenOptions::new().write(true).open(TRACING_ON);
         self.tracer = Some(file.with_context(|| format!("cannot open {TRACING_ON}"))?);
         Ok(())
     }
 
     /// Begins.
-    pub(super) fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         self.switch_tracer("1");
         self.started = instructions();
     }
 
     /// Ends, and returns the instructions since the begin.
-    pub(super) fn stop(&mut self) -> u64 {
+    pub(crate) fn stop(&mut self) -> u64 {
         let now = instructions();
         self.switch_tracer("0");
         now.wrapping_sub(self.started)

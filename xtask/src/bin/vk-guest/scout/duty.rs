@@ -20,6 +20,7 @@ use rustix::thread::{
 use super::exhaust::{exhaust, Exhausted};
 use super::limits;
 use super::order::{Kind, Order, Report};
+use crate::bench::Meter;
 use crate::calls::{clone3, enter, fork, unshare, wait_for, Fork, Space};
 use crate::door::{number, Door};
 use crate::khugepaged;
@@ -140,6 +141,7 @@ impl Scout {
             Order::Enlist => khugepaged::enlist().map_err(io::Error::other)?,
             Order::Userfault => return self.userfault(),
             Order::Work(words) => return self.work(&words),
+            Order::Measure(step_bytes) => return self.measure(step_bytes),
             Order::Open => self.door = Some(Door::open()?),
             Order::Tell(request) => return self.tell(&request),
             Order::Lend => return Ok(self.door()?.as_fd().as_raw_fd().to_string()),
@@ -193,6 +195,17 @@ impl Scout {
         Ok(address.to_string())
     }
 
+    fn measure(&mut self, step_bytes: usize) -> io::Result<String> {
+        let mapping = self.held.as_ref().ok_or_else(bad)?;
+        let mut meter = Meter::new();
+        let before = faults()?;
+        meter.start();
+        mapping.touch_every(step_bytes);
+        let cost = meter.stop();
+        let faults = faults()?.saturating_sub(before);
+        Ok(format!("{cost} {faults}"))
+    }
+
     fn userfault(&mut self) -> io::Result<String> {
         let mapping = self.held.as_ref().ok_or_else(bad)?;
         let userfault = self.userfault.insert(Userfault::new(mapping)?);
@@ -210,13 +223,26 @@ impl Scout {
                 "collapse" => mapping.advise(Advice::Collapse)?,
                 "populate" => mapping.advise(Advice::Populate)?,
                 _ => {
-                    let pages = word.strip_prefix("touch=").and_then(|it| it.parse().ok());
-                    mapping.touch_first(pages.ok_or_else(bad)?);
+                    let (verb, pages) = word.split_once('=').ok_or_else(bad)?;
+                    let pages = pages.parse().map_err(|_| bad())?;
+                    match verb {
+                        "touch" => mapping.touch_first(pages),
+                        "alternate" => mapping.touch_every_other(pages),
+                        _ => return Err(bad()),
+                    }
                 }
             }
         }
         Ok(String::new())
     }
+}
+
+/// The page faults of this process so far that needed no disk: the tenth word of its `stat`.
+fn faults() -> io::Result<u64> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let words = stat.rsplit_once(") ").map_or("", |(_, words)| words);
+    let word = words.split(' ').nth(7).and_then(|it| it.parse().ok());
+    word.ok_or_else(bad)
 }
 
 fn mapping_of(kind: Kind, len_bytes: usize) -> io::Result<Mapping> {

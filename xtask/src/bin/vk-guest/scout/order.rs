@@ -35,8 +35,11 @@ pub(crate) enum Order {
         is_allocated: bool,
     },
     /// Does to what it holds what the words say: `nohuge`, `touch`, `touch=PAGES`, `read`, `huge`,
-    /// `collapse`, `populate`.
+    /// `collapse`, `populate`, `alternate=PAGES`.
     Work(String),
+    /// Writes to one page in so many bytes of what it holds; reports how many instructions and how
+    /// many faults that took, where the processor's counter counts instructions.
+    Measure(usize),
     /// Takes a way to so many MiB more, for good; reports what came of it.
     Commit(String, usize),
     /// Does random sequences, and reports what each ended in.
