@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 
 use xtask::protocol::Line;
 
-use crate::port;
+use crate::{leaks, port};
 
 /// How long a check may take.
 const LIMIT: Duration = Duration::from_secs(180);
+
+/// How long on the debug kernel, which is the one that has kmemleak.
+const DEBUG_LIMIT: Duration = Duration::from_secs(600);
 
 static WATCHED: Mutex<Option<(String, Instant)>> = Mutex::new(None);
 
@@ -40,15 +43,22 @@ fn watched() -> std::sync::MutexGuard<'static, Option<(String, Instant)>> {
     WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn limit() -> Duration {
+    match leaks::are_looked_for() {
+        true => DEBUG_LIMIT,
+        false => LIMIT,
+    }
+}
+
 fn is_overdue(watched: &&(String, Instant)) -> bool {
-    watched.1.elapsed() > LIMIT
+    watched.1.elapsed() > limit()
 }
 
 /// Ends the machine: what hangs in the kernel cannot be cleared away for the next check.
 fn gives_up(name: String) {
     // Every blocked task with its stack goes to the console, for whoever looks for the reason.
     let _ = fs::write("/proc/sysrq-trigger", "w");
-    let seconds = LIMIT.as_secs();
+    let seconds = limit().as_secs();
     port::send(&Line::Failed {
         name,
         why: format!("it still ran after {seconds} s, expected an end"),

@@ -5,6 +5,7 @@ mod backtrace;
 mod bypass;
 mod exclusive;
 mod inline;
+mod modify;
 mod other;
 
 use crate::area::{checks, Area, Module};
@@ -12,6 +13,7 @@ use backtrace::*;
 use bypass::*;
 use exclusive::*;
 use inline::*;
+use modify::*;
 
 /// The area.
 pub(crate) const AREA: Area = Area {
@@ -23,6 +25,8 @@ pub(crate) const AREA: Area = Area {
         bpf_fexit_comes_first,
         bpf_fexit_comes_second,
         bpf_fmod_ret_takes_hooked_functions_of_security_alone,
+        bpf_fmod_ret_comes_first,
+        bpf_fmod_ret_comes_second,
         a_kprobe_with_post_handler_comes_first,
         a_kprobe_with_post_handler_comes_second,
         a_livepatch_comes_first,

@@ -329,9 +329,14 @@ fn the_hosts_values_are_the_same_after_rmmod() -> Outcome {
 }
 
 fn three_loads_and_unloads_under_load() -> Outcome {
-    const TIMES: usize = 3;
+    loads_and_unloads(3, UNLOAD_LIMIT)
+}
+
+/// Loads the module so many times while namespaces come and go, each time with a container, and takes
+/// it out, which may take `limit`.
+pub(crate) fn loads_and_unloads(times: usize, limit: Duration) -> Outcome {
     let churn = Churn::start(2)?;
-    for _ in 0..TIMES {
+    for _ in 0..times {
         let loaded = Loaded::with(&[])?;
         let mut scout = Scout::send_into_new_namespace()?;
         set(
@@ -341,8 +346,8 @@ fn three_loads_and_unloads_under_load() -> Outcome {
         expect_eq("the value inside", scout.read(MODE)?.as_str(), "1")?;
         thread::sleep(Duration::from_millis(100));
         scout.recall()?;
-        let unloaded = wait_until(UNLOAD_LIMIT, || module::unload().is_ok());
-        expect(unloaded, "the module is still in use", "rmmod in 10 s")?;
+        let unloaded = wait_until(limit, || module::unload().is_ok());
+        expect(unloaded, "the module is still in use", "rmmod")?;
         drop(loaded);
     }
     churn.stop()?;

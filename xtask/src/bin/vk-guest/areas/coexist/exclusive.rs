@@ -2,7 +2,6 @@
 
 use super::other::{Other, FUNCTION};
 use crate::bpf::{self, Place, Program};
-use crate::btf;
 use crate::dmesg::KernelLog;
 use crate::doctor;
 use crate::limited::Limited;
@@ -115,27 +114,6 @@ fn is_kept_out(other: Other) -> Outcome {
             expect(is_silent, format!("{other:?} came"), "a refusal")
         }
     }
-}
-
-/// Those that may be modified: BPF's own way into the security modules.
-const MODIFIABLE: [&str; 2] = ["security_syslog", "security_file_free"];
-
-pub(super) fn bpf_fmod_ret_takes_hooked_functions_of_security_alone() -> Outcome {
-    let _loaded = Loaded::with(&["armed=0"])?;
-    for hook in rows("hooks", "", &[])? {
-        let Ok(function) = btf::function(&hook.name, None) else {
-            continue;
-        };
-        let loaded = bpf::load(Place::FmodRet, &function, None, -1);
-        let seen = loaded.err().map(|error| format!("{error:#}"));
-        let seen = seen.unwrap_or_else(|| "the program was loaded".to_owned());
-        let expected = match MODIFIABLE.contains(&hook.name.as_str()) {
-            true => "the program was loaded",
-            false => "is not modifiable",
-        };
-        expect_contains(&hook.name, &seen, expected)?;
-    }
-    Ok(())
 }
 
 /// Where the instructions behind ENDBR and ftrace's nop begin; a kprobe there is none of ftrace's.
