@@ -41,6 +41,32 @@ pub(crate) fn hurry() -> Result<[Setting; 3]> {
     ])
 }
 
+/// How long it may rest at most: 49 days.
+const LONGEST: &str = "4294967295";
+
+/// Lets it go through all processes once more and then rest, until the result is let go.
+///
+/// With nobody on its list it would wait for the first process that gets there, and begin at once.
+/// So this process goes there, where the host's word allows it; where the host says never, there is
+/// no khugepaged.
+///
+/// # Errors
+///
+/// The kernel refuses, or it does not come to rest.
+pub(crate) fn rest() -> Result<[Setting; 2]> {
+    let pages = Setting::put(PAGES, "65536")?;
+    let Some(thread) = thread()? else {
+        return Ok([Setting::put(SLEEP, LONGEST)?, pages]);
+    };
+    enlist()?;
+    let before = full_scans()?;
+    let sleep = Setting::put(SLEEP, LONGEST)?;
+    let rests = || Ok::<_, anyhow::Error>(full_scans()? > before && is_asleep(thread)?);
+    let seen = wait_until(LIMIT, || rests().unwrap_or_default());
+    ensure!(seen, "khugepaged does not come to rest");
+    Ok([sleep, pages])
+}
+
 /// Puts this process on its list: the first fault of a huge page does (`khugepaged_enter_vma()`).
 ///
 /// A process stays on the list to its end, whatever policy it comes to have: with every scan
@@ -103,6 +129,30 @@ pub(crate) fn collapsed() -> Result<u64> {
     read(COLLAPSED)?.parse().context("no number")
 }
 
-fn full_scans() -> Result<u64> {
+/// Returns how often it went through all processes.
+///
+/// # Errors
+///
+/// The kernel does not say.
+pub(crate) fn full_scans() -> Result<u64> {
     read(FULL_SCANS)?.parse().context("no number")
+}
+
+/// Finds its thread: there is none where nobody may have huge pages.
+fn thread() -> Result<Option<u32>> {
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        if fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|it| it == "khugepaged\n") {
+            return Ok(Some(pid));
+        }
+    }
+    Ok(None)
+}
+
+fn is_asleep(thread: u32) -> Result<bool> {
+    let status = fs::read_to_string(format!("/proc/{thread}/status"))?;
+    Ok(status.contains("\nState:\tS"))
 }

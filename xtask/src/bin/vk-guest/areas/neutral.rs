@@ -6,6 +6,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use crate::area::{checks, Area, Module};
+use crate::khugepaged;
 use crate::module;
 use crate::policy::{is_armed, set, target};
 use crate::problem::{expect, expect_eq, fail, Outcome};
@@ -26,9 +27,6 @@ pub(crate) const AREA: Area = Area {
 /// How many sequences each check does, and how many at an order. (`torture neutral` does 10,000.)
 const COUNT: u64 = 100;
 const CHUNK: u64 = 50;
-
-/// What khugepaged waits between its rounds: it would be a third hand in the same memory.
-const KHUGEPAGED: &str = "/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs";
 
 /// What the machine counts that sequences change. (Not the huge zero page: there is one for all, and
 /// who comes first makes it.)
@@ -53,12 +51,15 @@ fn sequences_under_never_end_as_without_the_module() -> Outcome {
 
 /// Does `count` sequences from the seed `first` on under the host's `word`, twice.
 pub(crate) fn ends_as_without_the_module(word: &str, first: u64, count: u64) -> Outcome {
-    let _sleep = Setting::put(KHUGEPAGED, "1000000")?;
     let _thp = Setting::put(THP, word)?;
+    // A third hand in the same memory, which comes by when it likes.
+    let _rest = khugepaged::rest()?;
+    let scans = khugepaged::full_scans()?;
     let without = sequences(first, count, None)?;
     module::load(&[])?;
     let with = sequences(first, count, Some(word))?;
     module::unload()?;
+    expect_eq("scans of khugepaged", khugepaged::full_scans()?, scans)?;
     for (seed, (without, with)) in (first..).zip(without.told.iter().zip(&with.told)) {
         if without != with {
             let mut lines = without.lines().zip(with.lines());
