@@ -11,6 +11,8 @@
 #include <linux/fs.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/pgtable.h>
 #include <linux/rcupdate.h>
 #include <linux/shmem_fs.h>
 #include <linux/xarray.h>
@@ -68,38 +70,66 @@ const void *vk_range_memcg(const void *p)
 	return memcg && !mem_cgroup_is_root(memcg) ? memcg : NULL;
 }
 
-/* A run of small pages with one owner, while it grows. */
-struct vk_run {
+/* How many owners are counted at once: a fork, or a memfd, has two as a rule. */
+#define VK_VOTERS 4
+
+/* The small pages of one owner. @word is what their folios have of him; without pages, nobody's. */
+struct vk_voter {
+	unsigned long word;
 	const void *memcg;
 	unsigned int pages;
+};
+
+/* The small pages of a range by owner, so that each owner is looked up once. */
+struct vk_census {
+	struct vk_voter voters[VK_VOTERS];
+	struct vk_voter *latest;
+	unsigned int oldest;
 	vk_range_found found;
 	void *data;
 };
 
-static void vk_run_ends(struct vk_run *run)
+static noinline void vk_voter_tell(struct vk_voter *voter, const struct vk_census *census)
 {
-	if (run->pages)
-		run->found(run->memcg, run->pages, run->data);
-	run->pages = 0;
+	if (voter->pages)
+		census->found(voter->memcg, voter->pages, census->data);
+	voter->pages = 0;
 }
 
-static __always_inline void vk_run_adds(struct vk_run *run, struct folio *folio,
-					unsigned int pages)
+/* Another owner than that of the latest page: one of those counted, or in the oldest one's place. */
+static noinline void vk_census_turn(struct vk_census *census, struct folio *folio,
+				    unsigned long word)
 {
-	const void *memcg = vk_folio_memcg(folio);
+	unsigned int i;
 
-	if (memcg != run->memcg) {
-		vk_run_ends(run);
-		run->memcg = memcg;
+	for (i = 0; i < VK_VOTERS; i++) {
+		census->latest = &census->voters[i];
+		if (census->latest->word == word)
+			return;
 	}
-	run->pages += pages;
+	census->latest = &census->voters[census->oldest];
+	census->oldest = (census->oldest + 1) % VK_VOTERS;
+	vk_voter_tell(census->latest, census);
+	census->latest->word = word;
+	census->latest->memcg = vk_folio_memcg(folio);
+}
+
+/* Two words may be of one memory cgroup, which is then told twice; one word is never of two. */
+static __always_inline void vk_census_add(struct vk_census *census, struct folio *folio,
+					  unsigned int pages)
+{
+	unsigned long word = READ_ONCE(folio->memcg_data);
+
+	if (unlikely(word != census->latest->word))
+		vk_census_turn(census, folio, word);
+	census->latest->pages += pages;
 }
 
 /*
  * Entries that are empty, in swap, or the zero page, which is special, have no vote. Whatever else is
  * present has a struct page: the VMA maps no bare frames.
  */
-static void vk_range_each_anonymous(const struct vk_range *range, struct vk_run *run)
+static void vk_range_count_anonymous(const struct vk_range *range, struct vk_census *census)
 {
 	pmd_t *pmd = static_call(vk_mm_find_pmd)(range->mm, range->start);
 	spinlock_t *ptl;
@@ -113,13 +143,12 @@ static void vk_range_each_anonymous(const struct vk_range *range, struct vk_run 
 		pte_t entry = ptep_get(pte + i);
 
 		if (pte_present(entry) && !pte_special(entry))
-			vk_run_adds(run, page_folio(pte_page(entry)), 1);
+			vk_census_add(census, page_folio(pte_page(entry)), 1);
 	}
-	vk_run_ends(run);
 	pte_unmap_unlock(pte, ptl);
 }
 
-static void vk_range_each_cached(const struct vk_range *range, struct vk_run *run)
+static void vk_range_count_cached(const struct vk_range *range, struct vk_census *census)
 {
 	XA_STATE(xas, &range->mapping->i_pages, range->index);
 	pgoff_t last = range->index + range->pages - 1;
@@ -130,25 +159,33 @@ static void vk_range_each_cached(const struct vk_range *range, struct vk_run *ru
 
 		if (xas_retry(&xas, folio) || xa_is_value(folio))
 			continue;
-		/* The part of a large one that lies in the range. */
+		if (likely(!folio_test_large(folio))) {
+			vk_census_add(census, folio, 1);
+			continue;
+		}
+		/* The part that lies in the range. */
 		first = max(folio->index, range->index);
 		end = min(folio->index + folio_nr_pages(folio) - 1, last);
 		if (end >= first)
-			vk_run_adds(run, folio, end - first + 1);
+			vk_census_add(census, folio, end - first + 1);
 	}
-	vk_run_ends(run);
 }
 
 void vk_range_each(const void *p, vk_range_found found, void *data)
 {
 	const struct vk_range *range = p;
-	struct vk_run run = { .found = found, .data = data };
+	struct vk_census census = {
+		.latest = &census.voters[0], .found = found, .data = data,
+	};
+	unsigned int i;
 
 	rcu_read_lock();
 	if (range->mapping)
-		vk_range_each_cached(range, &run);
+		vk_range_count_cached(range, &census);
 	else
-		vk_range_each_anonymous(range, &run);
+		vk_range_count_anonymous(range, &census);
+	for (i = 0; i < VK_VOTERS; i++)
+		vk_voter_tell(&census.voters[i], &census);
 	rcu_read_unlock();
 }
 
@@ -222,9 +259,31 @@ int vk_ask_collapse_huge_page(struct mm_struct *mm, unsigned long start, int ref
 	return vk_range_ask(&range, cc, vk_hook_collapse_huge_page.id);
 }
 
+/* Whether there are small pages to ask about: not in an empty range, nor in a huge page. */
+static bool vk_range_has_table(const struct vk_range *range)
+{
+	pmd_t *pmd = static_call(vk_mm_find_pmd)(range->mm, range->start);
+	pmd_t entry = pmd ? pmdp_get_lockless(pmd) : __pmd(0);
+
+	return pmd_present(entry) && !pmd_leaf(entry);
+}
+
+static bool vk_range_is_huge(const struct vk_range *range)
+{
+	struct folio *folio;
+	bool is_huge;
+
+	rcu_read_lock();
+	folio = xa_load(&range->mapping->i_pages, range->index);
+	is_huge = folio && !xa_is_value(folio) && folio_nr_pages(folio) >= range->pages;
+	rcu_read_unlock();
+	return is_huge;
+}
+
 /*
- * In the place of the former where that is inlined: entered with the mmap lock held for reading,
- * which is kept, for each candidate of the scan.
+ * In the place of the other two where those are inlined, for each candidate of the scan: entered
+ * with the mmap lock held for reading. After a denial that is given back, as after a collapse, so
+ * that nobody waits for it while many candidates are denied.
  */
 int vk_ask_collapse_single_pmd(unsigned long start, struct vm_area_struct *vma, bool *lock_dropped,
 			       void *cc)
@@ -232,12 +291,24 @@ int vk_ask_collapse_single_pmd(unsigned long start, struct vm_area_struct *vma, 
 	struct vk_range range = {
 		.mm = vma->vm_mm, .start = start, .pages = HPAGE_PMD_NR, .vm_flags = vma->vm_flags,
 	};
+	bool is_file = !vma_is_anonymous(vma);
 
-	if (!vk_is_khugepaged(cc) || !vma_is_anonymous(vma) ||
-	    (vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)))
+	if (!vk_is_khugepaged(cc) || (vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)))
+		return VK_GO_ON;
+	if (!vk_feature_refusal[is_file ? VK_FEATURE_THP_VOTE_FILE : VK_FEATURE_THP_VOTE])
+		return VK_GO_ON;
+	if (is_file) {
+		range.mapping = vma->vm_file->f_mapping;
+		range.index = linear_page_index(vma, start);
+	}
+	if (is_file ? vk_range_is_huge(&range) : !vk_range_has_table(&range))
 		return VK_GO_ON;
 	/* Nothing sleeps here. */
-	return vk_handler_vote(&range) ? VK_GO_ON : VK_SCAN_FAIL;
+	if (vk_handler_vote(&range))
+		return VK_GO_ON;
+	mmap_read_unlock(range.mm);
+	*lock_dropped = true;
+	return VK_SCAN_FAIL;
 }
 
 /* Entered without a lock; @file is held. */

@@ -491,8 +491,8 @@ bool vk_range_is_shmem(const void *range);
 /* The memory cgroup that the mm is charged to, as vk_folio_memcg(); under rcu_read_lock(). */
 const void *vk_range_memcg(const void *range);
 /*
- * Calls @found for each run of small pages that are charged to one memory cgroup, under a spinlock
- * and RCU. What is empty, in swap or zero is left out.
+ * Calls @found for each memory cgroup that small pages are charged to, with how many, under RCU. One
+ * may come more than once, where there are many. What is empty, in swap or zero is left out.
  */
 typedef void (*vk_range_found)(const void *memcg, unsigned int pages, void *data);
 void vk_range_each(const void *range, vk_range_found found, void *data);

@@ -57,11 +57,16 @@ impl<'a> Range<'a> {
         unsafe { Memcg::from_raw(memcg) }
     }
 
-    /// Calls `found` for each run of small pages that are charged to one memory cgroup, `None` for
-    /// none and for the root. Those that are empty, in swap or zero are left out.
+    /// Calls `found` for each memory cgroup that small pages are charged to, `None` for none and for
+    /// the root, with how many. One may come more than once, where there are many. Pages that are
+    /// empty, in swap or zero are left out.
     ///
-    /// `found` must not sleep, nor walk anything long: it runs under a spinlock.
-    pub fn each_run<'g, F: FnMut(Option<Memcg<'g>>, u32)>(self, _read: &'g Reading, mut found: F) {
+    /// `found` must not sleep, nor walk anything long: it runs under a spinlock, where there are many.
+    pub fn each_owner<'g, F: FnMut(Option<Memcg<'g>>, u32)>(
+        self,
+        _read: &'g Reading,
+        mut found: F,
+    ) {
         unsafe extern "C" fn call<'g, F: FnMut(Option<Memcg<'g>>, u32)>(
             memcg: *const c_void,
             pages: u32,
@@ -69,7 +74,7 @@ impl<'a> Range<'a> {
         ) {
             // SAFETY: `data` is the closure below, which nobody else uses meanwhile.
             let found = unsafe { &mut *data.cast::<F>() };
-            // SAFETY: Found in the read side that the caller of `each_run` holds, below the root.
+            // SAFETY: Found in the read side that the caller of `each_owner` holds, below the root.
             found(unsafe { Memcg::from_raw(memcg) }, pages);
         }
         // SAFETY: Live (type invariant); `call::<F>` is given the value it expects, which outlives

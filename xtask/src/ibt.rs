@@ -60,7 +60,7 @@ const BRANCHES_OF_C: &[(&str, &str)] = &[
     ("vk_original_bind", "vk_find_*() of the hook"),
     ("vk_memcg_with", "Rust's, which comes with the call"),
     ("vk_ns_each", "Rust's, which comes with the call"),
-    ("vk_range_each", "Rust's, which comes with the call"),
+    ("vk_voter_tell", "Rust's, which comes with the call"),
     ("vk_accounted_pages", "the wanted() of c/host_commit.c"),
     ("vk_shadow_mount_max", "vk_original_*() of the handler"),
     ("vk_shadow_parameter", "vk_original_*() of the handler"),

@@ -306,7 +306,9 @@ fn needs(own: &Own) -> impl Iterator<Item = Feature> {
         (Feature::ThpVote, votes && is_served(Feature::ThpVote)),
         (
             Feature::ThpVoteScan,
-            votes && !is_served(Feature::ThpVote) && is_served(Feature::ThpVoteScan),
+            votes
+                && is_served(Feature::ThpVoteScan)
+                && !(is_served(Feature::ThpVote) && is_served(Feature::ThpVoteFile)),
         ),
         (
             Feature::ThpVoteFile,

@@ -39,7 +39,7 @@ fn vote(range: Range<'_>) -> bool {
         is_shmem,
     };
     let mut vote = Vote::new(range.pages(), flags, host);
-    range.each_run(&read, |memcg, pages| {
+    range.each_owner(&read, |memcg, pages| {
         electorate.cast(&read, &mut vote, memcg, pages);
     });
     keep(scanned, &vote, range.pages());
@@ -54,7 +54,7 @@ struct Electorate<'g> {
 }
 
 impl<'g> Electorate<'g> {
-    /// Counts a run of pages. Atomic.
+    /// Counts the pages of one cgroup. Atomic.
     fn cast(&self, read: &'g ReadGuard, vote: &mut Vote, memcg: Option<Memcg<'g>>, pages: u32) {
         let container = match owner(read, memcg) {
             Owner::Ambiguous => {

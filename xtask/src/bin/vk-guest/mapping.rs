@@ -25,6 +25,8 @@ pub(crate) enum Advice {
     NoHuge,
     /// They are wanted now: madvise(2), `MADV_COLLAPSE`.
     Collapse,
+    /// Pages are wanted one by one: none is read ahead.
+    Random,
     /// Every page is wanted now, written to: madvise(2), `MADV_POPULATE_WRITE`.
     Populate,
 }
@@ -35,6 +37,7 @@ impl Advice {
             Self::Huge => libc::MADV_HUGEPAGE,
             Self::NoHuge => libc::MADV_NOHUGEPAGE,
             Self::Collapse => libc::MADV_COLLAPSE,
+            Self::Random => libc::MADV_RANDOM,
             Self::Populate => libc::MADV_POPULATE_WRITE,
         }
     }
@@ -158,7 +161,12 @@ impl Mapping {
 
     /// Reads one byte of every page.
     pub(crate) fn reads(&self) {
-        for offset in (0..self.len_bytes).step_by(PAGE_BYTES) {
+        self.reads_first(self.len_bytes / PAGE_BYTES);
+    }
+
+    /// Reads one byte of each of its first pages.
+    pub(crate) fn reads_first(&self, pages: usize) {
+        for offset in (0..self.len_bytes).step_by(PAGE_BYTES).take(pages) {
             // SAFETY: As in `touch_every`; the mapping is readable.
             unsafe { ptr::read_volatile(self.start.wrapping_add(offset)) };
         }

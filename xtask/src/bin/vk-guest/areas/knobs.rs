@@ -36,6 +36,7 @@ use shmem::{
 };
 use vote::{
     a_forked_range_is_collapsed_once_more_pages_are_for_it,
+    a_shared_file_is_collapsed_once_more_pages_are_for_it,
     a_shared_memfd_is_collapsed_once_more_pages_are_for_it,
     nobody_votes_about_a_collapse_on_request, pages_of_the_host_vote_as_the_host,
 };
@@ -70,6 +71,7 @@ pub(crate) const AREA: Area = Area {
         what_lets_a_container_have_more_is_taken_back_while_khugepaged_works,
         a_forked_range_is_collapsed_once_more_pages_are_for_it,
         a_shared_memfd_is_collapsed_once_more_pages_are_for_it,
+        a_shared_file_is_collapsed_once_more_pages_are_for_it,
         pages_of_the_host_vote_as_the_host,
         nobody_votes_about_a_collapse_on_request,
     ],

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
@@ -227,6 +228,7 @@ impl Scout {
                     let pages = pages.parse().map_err(|_| bad())?;
                     match verb {
                         "touch" => mapping.touch_first(pages),
+                        "read" => mapping.reads_first(pages),
                         "alternate" => mapping.touch_every_other(pages),
                         _ => return Err(bad()),
                     }
@@ -253,7 +255,26 @@ fn mapping_of(kind: Kind, len_bytes: usize) -> io::Result<Mapping> {
             let file = memfd(len_bytes)?;
             Mapping::of_file(file.as_fd(), len_bytes)?
         }
+        Kind::Disk => {
+            let file = on_disk(len_bytes)?;
+            let mapping = Mapping::of_file(file.as_fd(), len_bytes)?;
+            mapping.advise(Advice::Random)?;
+            mapping
+        }
     })
+}
+
+/// A file without a name that is written and forgotten.
+fn on_disk(len_bytes: usize) -> io::Result<File> {
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_TMPFILE)
+        .open("/var/tmp")?;
+    file.write_all(&vec![1; len_bytes])?;
+    file.sync_all()?;
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
+    Ok(file)
 }
 
 fn memfd(len_bytes: usize) -> io::Result<OwnedFd> {

@@ -34,8 +34,8 @@ pub(crate) enum Order {
         /// By fallocate(2).
         is_allocated: bool,
     },
-    /// Does to what it holds what the words say: `nohuge`, `touch`, `touch=PAGES`, `read`, `huge`,
-    /// `collapse`, `populate`, `alternate=PAGES`.
+    /// Does to what it holds what the words say: `nohuge`, `touch`, `touch=PAGES`, `read`, `read=PAGES`,
+    /// `huge`, `collapse`, `populate`, `alternate=PAGES`.
     Work(String),
     /// Writes to one page in so many bytes of what it holds; reports how many instructions and how
     /// many faults that took, where the processor's counter counts instructions.
@@ -119,6 +119,8 @@ pub(crate) enum Kind {
     Memfd,
     /// SysV shared memory.
     Sysv,
+    /// A file on the disk, of which nothing is in memory yet; no page is read ahead.
+    Disk,
 }
 
 /// Something that a kernel parameter limits.

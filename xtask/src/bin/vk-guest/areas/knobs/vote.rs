@@ -38,12 +38,14 @@ enum What {
     Forked,
     /// A memfd that both have mapped.
     Memfd,
+    /// A file on the disk that both have mapped, and read.
+    File,
 }
 
 impl What {
     fn key(self) -> &'static str {
         match self {
-            Self::Forked => "thp_enabled",
+            Self::Forked | Self::File => "thp_enabled",
             Self::Memfd => "thp_shmem_enabled",
         }
     }
@@ -52,6 +54,23 @@ impl What {
         match self {
             Self::Forked => "AnonHugePages",
             Self::Memfd => "ShmemPmdMapped",
+            Self::File => "FilePmdMapped",
+        }
+    }
+
+    /// What puts a page there: what is dirty, of a file on the disk, is not collapsed.
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Forked | Self::Memfd => "touch",
+            Self::File => "read",
+        }
+    }
+
+    /// What the host says: nobody has more huge pages of a file on the disk than it lets.
+    fn host(self) -> &'static str {
+        match self {
+            Self::Forked | Self::Memfd => "never",
+            Self::File => "always",
         }
     }
 
@@ -59,7 +78,7 @@ impl What {
     fn theirs(self, ours: u64) -> u64 {
         match self {
             Self::Forked => PAGES - ours,
-            Self::Memfd => OF_FIRST,
+            Self::Memfd | Self::File => OF_FIRST,
         }
     }
 }
@@ -87,6 +106,7 @@ impl Range {
         match what {
             What::Forked => memory.scout.does(&Order::Enlist).map(|_| ())?,
             What::Memfd => memory.maps(&Order::HoldKind(Kind::Memfd, 2), 2)?,
+            What::File => memory.maps(&Order::HoldKind(Kind::Disk, 2), 2)?,
         }
         set(&first, &[(key, "never"), ("thp_khugepaged", "0")])?;
         match what {
@@ -94,7 +114,7 @@ impl Range {
                 memory.maps(&Order::Hold(2), 2)?;
                 memory.works("touch huge")?;
             }
-            What::Memfd => memory.works(&format!("touch={OF_FIRST}"))?,
+            What::Memfd | What::File => memory.works(&format!("{}={OF_FIRST}", what.verb()))?,
         }
         memory.scout.does(&Order::NewPid)?;
         cgroups[1].takes(memory.scout.pid()?)?;
@@ -113,9 +133,10 @@ impl Range {
     fn gives_second(&mut self, ours: u64) -> Result<()> {
         let touched = match self.what {
             What::Forked => ours,
-            What::Memfd => OF_FIRST + ours,
+            What::Memfd | What::File => OF_FIRST + ours,
         };
-        self.memory.works(&format!("touch={touched}"))
+        self.memory
+            .works(&format!("{}={touched}", self.what.verb()))
     }
 
     fn lets_khugepaged(&self, word: &str) -> Result<()> {
@@ -123,7 +144,7 @@ impl Range {
     }
 
     fn huge_kb(&mut self) -> Result<u64> {
-        if self.what == What::Memfd {
+        if self.what != What::Forked {
             // Collapsed page cache is mapped anew at the next touch.
             self.gives_second(1)?;
         }
@@ -233,7 +254,10 @@ impl Counters {
 
 /// Lets the second container have less of the pages than the first, as many, and more.
 fn is_collapsed_once_more_are_for_it(what: What) -> Outcome {
-    let _host = [Setting::put(THP, "never")?, Setting::put(SHMEM, "never")?];
+    let _host = [
+        Setting::put(THP, what.host())?,
+        Setting::put(SHMEM, "never")?,
+    ];
     let _shared = Setting::put(MAX_SHARED, "511")?;
     let _hurry = khugepaged::hurry()?;
     // Who sleeps after a denial does not come by again in the time of this check.
@@ -241,7 +265,7 @@ fn is_collapsed_once_more_are_for_it(what: What) -> Outcome {
     let mut range = Range::shared(what)?;
     let half = match what {
         What::Forked => PAGES / 2,
-        What::Memfd => OF_FIRST,
+        What::Memfd | What::File => OF_FIRST,
     };
     for ours in [half - 1, half, half + 1] {
         let named = |problem| match problem {
@@ -262,6 +286,10 @@ pub(super) fn a_forked_range_is_collapsed_once_more_pages_are_for_it() -> Outcom
 
 pub(super) fn a_shared_memfd_is_collapsed_once_more_pages_are_for_it() -> Outcome {
     is_collapsed_once_more_are_for_it(What::Memfd)
+}
+
+pub(super) fn a_shared_file_is_collapsed_once_more_pages_are_for_it() -> Outcome {
+    is_collapsed_once_more_are_for_it(What::File)
 }
 
 pub(super) fn pages_of_the_host_vote_as_the_host() -> Outcome {
