@@ -146,6 +146,12 @@ impl<Id: Copy, Books> Effective<Id, Books> {
         self.sysctl.get(key)
     }
 
+    /// Returns the bits of the value of a kernel parameter.
+    #[inline]
+    pub fn sysctl_bits(&self, key: vk_sysctl::Key) -> Option<u64> {
+        self.sysctl.bits(key)
+    }
+
     /// Returns the policy of huge pages.
     #[inline]
     pub fn thp(&self) -> &vk_thp::Values {

@@ -23,6 +23,18 @@ pub const SERVED: [(Sysctl, Parameter, [Feature; 2]); Parameter::ALL.len()] = [
     (Sysctl::FileMax, Parameter::FileMax, [Feature::Parameters, Feature::Files]),
 ];
 
+/// The key of each variable.
+const KEYS: [Option<Sysctl>; Parameter::ALL.len()] = {
+    let mut keys = [None; Parameter::ALL.len()];
+    let mut at = 0;
+    while at < SERVED.len() {
+        let (key, parameter, _) = SERVED[at];
+        keys[parameter as usize] = Some(key);
+        at += 1;
+    }
+    keys
+};
+
 /// Returns the hooks that the key needs: those of its file, and those of its effect.
 pub fn features(key: Sysctl) -> &'static [Feature] {
     let row = SERVED.iter().find(|(its, ..)| *its == key);
@@ -31,8 +43,7 @@ pub fn features(key: Sysctl) -> &'static [Feature] {
 
 /// Returns the key of a variable.
 pub fn served_by(parameter: Parameter) -> Option<Sysctl> {
-    let row = SERVED.iter().find(|(_, its, _)| *its == parameter);
-    row.map(|&(key, ..)| key)
+    KEYS.get(parameter as usize).copied().flatten()
 }
 
 /// Returns the kernel's variable of a key.

@@ -34,6 +34,11 @@ __weak int vk_handler_limit(unsigned int parameter, const void *ns, unsigned lon
 	return -1;
 }
 
+__weak unsigned long long vk_handler_bound(unsigned int parameter, const void *mm)
+{
+	return VK_UNBOUND;
+}
+
 __weak bool vk_handler_value(unsigned int parameter, const void *ns, unsigned long long *value)
 {
 	return false;
@@ -80,6 +85,22 @@ bool vk_value_current(unsigned int parameter, unsigned long long *value)
 	return found;
 }
 
+/* Whether current, on its own behalf, is certainly of the host. */
+static __always_inline bool vk_is_host(const struct mm_struct *mm)
+{
+	const struct pid *pid = task_pid(current);
+
+	return (!mm || current->mm == mm) && pid && !pid->level;
+}
+
+unsigned long long vk_bound(unsigned int parameter, const struct mm_struct *mm)
+{
+	unsigned long long bound = vk_is_host(mm) ? VK_UNBOUND : vk_handler_bound(parameter, mm);
+	unsigned int host;
+
+	return bound == VK_UNBOUND && vk_parameter_wide(parameter, &host) ? host : bound;
+}
+
 static bool vk_forbids_mm(unsigned int parameter, const struct mm_struct *mm,
 			  unsigned long long asked)
 {
@@ -96,7 +117,11 @@ static bool vk_forbids_mm(unsigned int parameter, const struct mm_struct *mm,
 /* Whether @mm may have so many more than it has now. */
 static long vk_may_map(const struct mm_struct *mm, int more)
 {
-	return vk_forbids_mm(VK_PARAMETER_MAX_MAP_COUNT, mm, mm->map_count + more) ? -ENOMEM : 0;
+	unsigned long long asked = mm->map_count + more;
+
+	if (likely(asked <= vk_bound(VK_PARAMETER_MAX_MAP_COUNT, mm)))
+		return 0;
+	return vk_forbids_mm(VK_PARAMETER_MAX_MAP_COUNT, mm, asked) ? -ENOMEM : 0;
 }
 
 /*
@@ -107,9 +132,12 @@ long vk_judge_mmap_region(void *file, unsigned long addr, unsigned long len)
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
-	long err = vk_may_map(mm, 0);
+	long err;
 
-	if (err || !vk_may_map(mm, 1))
+	if (likely(!vk_may_map(mm, 1)))
+		return 0;
+	err = vk_may_map(mm, 0);
+	if (err)
 		return err;
 	vma = find_vma_intersection(mm, addr, addr + len);
 	return vma && vma->vm_start < addr && vma->vm_end > addr + len ? -ENOMEM : 0;
@@ -177,6 +205,10 @@ long vk_judge_check_prep_vma(void)
  */
 long vk_judge_cap_mmap_addr(unsigned long addr)
 {
+	unsigned long long floor = vk_bound(VK_PARAMETER_MMAP_MIN_ADDR, NULL);
+
+	if (likely(addr >= floor || floor == VK_UNBOUND))
+		return 0;
 	if (!vk_forbids_current(VK_PARAMETER_MMAP_MIN_ADDR, addr) || capable(CAP_SYS_RAWIO))
 		return 0;
 	return -EPERM;

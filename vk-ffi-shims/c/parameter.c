@@ -4,13 +4,17 @@
  *
  * A variable is *wide* while some container has a laxer value than the host and the kernel reads it
  * where nothing can be caught: it then holds the laxest value of all, and whoever is not ours is
- * held to the host's own, kept here, by the same hooks. Protocol: vk_parameter_widen().
+ * held to the host's own, kept here, by the same hooks. Protocol: vk_parameter_raise(). The host's
+ * own write of its file may make a variable wide, or end that.
+ *
+ * Locks: the control mutex or none, then vk_wide_mutex. Who only reads takes none.
  */
 #include <linux/fs.h>
+#include <linux/hash.h>
 #include <linux/kernfs.h>
 #include <linux/kobject.h>
+#include <linux/mutex.h>
 #include <linux/rcupdate.h>
-#include <linux/spinlock.h>
 #include <linux/sysctl.h>
 #include "vk_limit.h"
 
@@ -22,8 +26,8 @@ static struct {
 	unsigned int offset;		/* in the variable, where that is a structure */
 	void *data;
 	bool is_wide;
-	unsigned int host;		/* while it is wide; under vk_wide_lock */
-	unsigned int greatest;		/* that any container has; likewise */
+	unsigned int host;		/* while it is wide */
+	unsigned int greatest;		/* that any container has, or 0; under vk_wide_mutex */
 } vk_parameters[VK_PARAMETERS] = {
 	[VK_PARAMETER_OVERCOMMIT_MEMORY] = { "sysctl_overcommit_memory", sizeof(int) },
 	[VK_PARAMETER_OVERCOMMIT_RATIO] = { "sysctl_overcommit_ratio", sizeof(int) },
@@ -47,33 +51,53 @@ static struct {
 					       sizeof(unsigned long) },
 };
 
-static DEFINE_SPINLOCK(vk_wide_lock);
+/* One of the slots is VK_PARAMETERS, for none. */
+#define VK_SLOT_BITS 6
+static unsigned char vk_parameter_slots[1 << VK_SLOT_BITS];
+static_assert(VK_PARAMETERS < ARRAY_SIZE(vk_parameter_slots));
+
+/* Writers of a host's value and of what follows from it. */
+static DEFINE_MUTEX(vk_wide_mutex);
 static struct kobject **vk_mm_kobj;
+
+/* The slot that has the parameter of @data, or the free one where it belongs. */
+static __always_inline unsigned char *vk_parameter_slot(const void *data)
+{
+	unsigned int at = hash_ptr(data, VK_SLOT_BITS), p;
+
+	for (;; at = (at + 1) % ARRAY_SIZE(vk_parameter_slots)) {
+		p = vk_parameter_slots[at];
+		if (p == VK_PARAMETERS || vk_parameters[p].data == data)
+			return &vk_parameter_slots[at];
+	}
+}
 
 void vk_parameter_bind(void)
 {
 	unsigned int p;
 
+	memset(vk_parameter_slots, VK_PARAMETERS, sizeof(vk_parameter_slots));
 	for (p = 0; p < VK_PARAMETERS; p++) {
 		VK_BIND(vk_parameters[p].data, vk_parameters[p].symbol);
-		if (vk_parameters[p].data)
-			vk_parameters[p].data += vk_parameters[p].offset;
+		if (!vk_parameters[p].data)
+			continue;
+		vk_parameters[p].data += vk_parameters[p].offset;
+		*vk_parameter_slot(vk_parameters[p].data) = p;
 	}
 	VK_BIND(vk_mm_kobj, "mm_kobj");
 }
 
-notrace unsigned int vk_parameter_of(const void *p)
+static __always_inline unsigned int vk_parameter_of_table(const struct ctl_table *table)
 {
-	const struct ctl_table *table = p;
-	unsigned int i;
+	if (table->data)
+		return *vk_parameter_slot(table->data);
+	return (unsigned long)table->proc_handler == vk_hook_sysctl_max_threads.function ?
+	       VK_PARAMETER_THREADS_MAX : VK_PARAMETERS;
+}
 
-	if (!table->data)
-		return (unsigned long)table->proc_handler == vk_hook_sysctl_max_threads.function ?
-		       VK_PARAMETER_THREADS_MAX : VK_PARAMETERS;
-	for (i = 0; i < VK_PARAMETERS; i++)
-		if (table->data == vk_parameters[i].data)
-			return i;
-	return VK_PARAMETERS;
+notrace unsigned int vk_parameter_of(const void *table)
+{
+	return vk_parameter_of_table(table);
 }
 
 bool vk_parameter_host(unsigned int p, unsigned long long *bits)
@@ -82,7 +106,7 @@ bool vk_parameter_host(unsigned int p, unsigned long long *bits)
 
 	if (!data)
 		return false;
-	if (READ_ONCE(vk_parameters[p].is_wide))
+	if (smp_load_acquire(&vk_parameters[p].is_wide))
 		*bits = READ_ONCE(vk_parameters[p].host);
 	else if (vk_parameters[p].bytes == sizeof(int))
 		*bits = READ_ONCE(*(const unsigned int *)data);
@@ -95,45 +119,34 @@ bool vk_parameter_host(unsigned int p, unsigned long long *bits)
 
 notrace bool vk_parameter_wide(unsigned int p, unsigned int *host)
 {
-	if (!READ_ONCE(vk_parameters[p].is_wide))
+	if (!smp_load_acquire(&vk_parameters[p].is_wide))
 		return false;
 	*host = READ_ONCE(vk_parameters[p].host);
 	return true;
 }
 
-/* Under vk_wide_lock. The types are int where a value is not negative, and unsigned int. */
-static void vk_parameter_spread(unsigned int p)
-{
-	WRITE_ONCE(*(unsigned int *)vk_parameters[p].data,
-		   max(vk_parameters[p].host, vk_parameters[p].greatest));
-}
-
 /*
+ * The types are int where a value is not negative, and unsigned int. Under vk_wide_mutex, as the next.
+ *
  * 1. The hooks are armed and verified, and the host is led to them; nothing is wide yet, so they let
  *    everything through.
- * 2. RCU-tasks: a write to the file that went past vk_shadow_parameter() has reached the variable.
- * 3. The host's value is kept, then the variable raised. Who has been judged by the kept value and
- *    then reads the raised one was judged by the stricter one; so was who reads the old one.
+ * 2. The host's value is kept, and it is held to that; the variable may still have another one.
+ * 3. RCU-tasks: who went past the hooks, or past the kept value, has read the variable.
+ * 4. The variable is raised.
  */
-int vk_parameter_widen(unsigned int p, unsigned int greatest)
+static int vk_parameter_raise(unsigned int p, unsigned int host)
 {
 	int err;
 
-	if (!vk_parameters[p].data || !vk_parameters[p].feature)
-		return -ENODEV;
+	WRITE_ONCE(vk_parameters[p].host, host);
 	if (!vk_parameters[p].is_wide) {
 		err = vk_hooks_ask_host(vk_parameters[p].feature, true);
 		if (err)
 			return err;
+		smp_store_release(&vk_parameters[p].is_wide, true);
 		synchronize_rcu_tasks();
 	}
-	spin_lock(&vk_wide_lock);
-	if (!vk_parameters[p].is_wide)
-		WRITE_ONCE(vk_parameters[p].host, *(unsigned int *)vk_parameters[p].data);
-	vk_parameters[p].greatest = greatest;
-	WRITE_ONCE(vk_parameters[p].is_wide, true);
-	vk_parameter_spread(p);
-	spin_unlock(&vk_wide_lock);
+	WRITE_ONCE(*(unsigned int *)vk_parameters[p].data, vk_parameters[p].greatest);
 	return 0;
 }
 
@@ -141,16 +154,54 @@ int vk_parameter_widen(unsigned int p, unsigned int greatest)
  * 1. The host's value is put back.
  * 2. RCU-tasks: a task preempted on its way to the test must find it before the hooks let go.
  */
-void vk_parameter_narrow(unsigned int p)
+static void vk_parameter_lower(unsigned int p, unsigned int host)
 {
+	WRITE_ONCE(*(unsigned int *)vk_parameters[p].data, host);
 	if (!vk_parameters[p].is_wide)
 		return;
-	spin_lock(&vk_wide_lock);
-	WRITE_ONCE(*(unsigned int *)vk_parameters[p].data, vk_parameters[p].host);
-	WRITE_ONCE(vk_parameters[p].is_wide, false);
-	spin_unlock(&vk_wide_lock);
+	WRITE_ONCE(vk_parameters[p].host, host);
+	smp_store_release(&vk_parameters[p].is_wide, false);
 	synchronize_rcu_tasks();
 	vk_hooks_ask_host(vk_parameters[p].feature, false);
+}
+
+/* Gives the host @host, and containers what they have. An error leaves them what the host has. */
+static int vk_parameter_settle(unsigned int p, unsigned int host)
+{
+	int err = 0;
+
+	if (vk_parameters[p].greatest > host)
+		err = vk_parameter_raise(p, host);
+	if (err || vk_parameters[p].greatest <= host)
+		vk_parameter_lower(p, host);
+	return err;
+}
+
+/* The host's own value, of one that can be wide. */
+static unsigned int vk_parameter_own(unsigned int p)
+{
+	unsigned long long bits;
+
+	return vk_parameter_host(p, &bits) ? bits : 0;
+}
+
+int vk_parameter_widen(unsigned int p, unsigned int greatest)
+{
+	int err;
+
+	if (!vk_parameters[p].data || !vk_parameters[p].feature)
+		return -ENODEV;
+	mutex_lock(&vk_wide_mutex);
+	vk_parameters[p].greatest = greatest;
+	err = vk_parameter_settle(p, vk_parameter_own(p));
+	mutex_unlock(&vk_wide_mutex);
+	return err;
+}
+
+void vk_parameter_narrow(unsigned int p)
+{
+	if (vk_parameters[p].greatest)
+		vk_parameter_widen(p, 0);
 }
 
 /* ---- Files ---- */
@@ -158,42 +209,69 @@ void vk_parameter_narrow(unsigned int p)
 typedef int vk_proc_handler_t(const struct ctl_table *table, int write, void *buffer, size_t *lenp,
 			      loff_t *ppos);
 
-/*
- * The host's own read or write: the kernel's handler on a copy of the table, with the host's value
- * in the variable's place while that is wide.
- */
-static int vk_shadow_parameter(vk_proc_handler_t *original, const struct ctl_table *table, int write,
-			       void *buffer, size_t *lenp, loff_t *ppos)
+/* The kernel's handler on a copy of the table, with @value in the variable's place. */
+static int vk_handle_value(vk_proc_handler_t *original, const struct ctl_table *table, int write,
+			   void *buffer, size_t *lenp, loff_t *ppos, unsigned int *value)
 {
-	unsigned int p = vk_parameter_of(table), host;
-	struct ctl_table copy;
+	struct ctl_table copy = *table;
+
+	copy.data = value;
+	return original(&copy, write, buffer, lenp, ppos);
+}
+
+/*
+ * The host's own write of what can be wide. It may sleep as long as RCU-tasks does, if it crosses
+ * what a container has.
+ */
+static int vk_shadow_write(unsigned int hook, unsigned int p, vk_proc_handler_t *original,
+			   const struct ctl_table *table, void *buffer, size_t *lenp, loff_t *ppos)
+{
+	int slot = vk_flight_enter(hook);
+	unsigned int host;
 	int ret;
+
+	mutex_lock(&vk_wide_mutex);
+	host = vk_parameter_own(p);
+	ret = vk_handle_value(original, table, 1, buffer, lenp, ppos, &host);
+	if (!ret && vk_parameter_settle(p, host))
+		pr_warn("%s: containers are held to the host's %s\n", KBUILD_MODNAME,
+			table->procname);
+	mutex_unlock(&vk_wide_mutex);
+	vk_flight_leave(hook, slot);
+	return ret;
+}
+
+/* Whether the host's own read or write of the file of @p is not simply the kernel's. */
+static __always_inline bool vk_is_shadowed(unsigned int p, int write)
+{
+	if (p == VK_PARAMETERS)
+		return false;
+	return p == VK_PARAMETER_MOUNT_MAX || READ_ONCE(vk_parameters[p].is_wide) ||
+	       (write && vk_parameters[p].feature);
+}
+
+static noinline int vk_shadow_parameter(unsigned int hook, vk_proc_handler_t *original,
+					const struct ctl_table *table, int write, void *buffer,
+					size_t *lenp, loff_t *ppos)
+{
+	unsigned int p = vk_parameter_of_table(table), host;
 
 	if (p == VK_PARAMETER_MOUNT_MAX)
 		return vk_shadow_mount_max(original, table, write, buffer, lenp, ppos);
-	if (p == VK_PARAMETERS || !vk_parameter_wide(p, &host))
-		return original(table, write, buffer, lenp, ppos);
-	copy = *table;
-	copy.data = &host;
-	ret = original(&copy, write, buffer, lenp, ppos);
-	if (ret || !write)
-		return ret;
-	spin_lock(&vk_wide_lock);
-	WRITE_ONCE(vk_parameters[p].host, host);
-	if (vk_parameters[p].is_wide)
-		vk_parameter_spread(p);
-	else
-		WRITE_ONCE(*(unsigned int *)vk_parameters[p].data, host);
-	spin_unlock(&vk_wide_lock);
-	return 0;
+	if (write)
+		return vk_shadow_write(hook, p, original, table, buffer, lenp, ppos);
+	host = vk_parameter_own(p);
+	return vk_handle_value(original, table, 0, buffer, lenp, ppos, &host);
 }
 
 #define VK_SHADOW_PARAMETER(name)						\
 	static notrace int vk_shadow_##name(const struct ctl_table *table, int write,	\
 					    void *buffer, size_t *lenp, loff_t *ppos)	\
 	{									\
-		return vk_shadow_parameter(vk_original_##name, table, write, buffer,	\
-					   lenp, ppos);				\
+		if (!vk_is_shadowed(vk_parameter_of_table(table), write))		\
+			return vk_original_##name(table, write, buffer, lenp, ppos);	\
+		return vk_shadow_parameter(vk_hook_##name.id, vk_original_##name, table, write, \
+					   buffer, lenp, ppos);			\
 	}
 
 VK_SHADOW_PARAMETER(proc_dointvec_minmax)

@@ -254,40 +254,40 @@ VK_HOOK_STATIC(sysfs_kf_write, JUDGE(CURRENT), ssize_t, struct kernfs_open_file 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_MAPS
 
-VK_HOOK_STATIC(mmap_region, JUDGE(CURRENT), unsigned long, struct file *, unsigned long,
+VK_HOOK_STATIC(mmap_region, JUDGE(POLICY), unsigned long, struct file *, unsigned long,
 	       unsigned long, vm_flags_t, unsigned long, struct list_head *);
-VK_HOOK_STATIC(do_brk_flags, JUDGE(CURRENT), int, struct vma_iterator *, struct vm_area_struct *,
+VK_HOOK_STATIC(do_brk_flags, JUDGE(POLICY), int, struct vma_iterator *, struct vm_area_struct *,
 	       unsigned long, unsigned long, unsigned long);
 VK_HOOK_STATIC(__split_vma, JUDGE(VMA2), int, struct vma_iterator *, struct vm_area_struct *,
 	       unsigned long, int);
 VK_HOOK_STATIC(do_vmi_align_munmap, JUDGE(MM3), int, struct vma_iterator *,
 	       struct vm_area_struct *, struct mm_struct *, unsigned long, unsigned long,
 	       struct list_head *, bool);
-VK_HOOK_STATIC(check_prep_vma, JUDGE(CURRENT), int, struct vma_remap_struct *);
+VK_HOOK_STATIC(check_prep_vma, JUDGE(POLICY), int, struct vma_remap_struct *);
 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_MIN_ADDR
 
-VK_HOOK(cap_mmap_addr, JUDGE(CURRENT), int, unsigned long);
+VK_HOOK(cap_mmap_addr, JUDGE(POLICY), int, unsigned long);
 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_DESCRIPTORS
 
-VK_HOOK_STATIC(expand_files, JUDGE(CURRENT), int, struct files_struct *, unsigned int);
-VK_HOOK_STATIC(alloc_fdtable, AROUND(CURRENT), struct fdtable *, unsigned int);
-VK_HOOK_STATIC(do_prlimit, JUDGE(CURRENT), int, struct task_struct *, unsigned int,
+VK_HOOK_STATIC(expand_files, JUDGE(POLICY), int, struct files_struct *, unsigned int);
+VK_HOOK_STATIC(alloc_fdtable, AROUND(POLICY), struct fdtable *, unsigned int);
+VK_HOOK_STATIC(do_prlimit, JUDGE(POLICY), int, struct task_struct *, unsigned int,
 	       struct rlimit *, struct rlimit *);
 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_PIPES
 
-VK_HOOK(alloc_pipe_info, AROUND(CURRENT), struct pipe_inode_info *);
-VK_HOOK(pipe_fcntl, JUDGE(CURRENT), long, struct file *, unsigned int, unsigned int);
+VK_HOOK(alloc_pipe_info, AROUND(POLICY), struct pipe_inode_info *);
+VK_HOOK(pipe_fcntl, JUDGE(POLICY), long, struct file *, unsigned int, unsigned int);
 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_MOUNTS
 
-VK_HOOK_STATIC(count_mounts, REPLACE(CURRENT), int, struct mnt_namespace *, struct mount *);
+VK_HOOK_STATIC(count_mounts, REPLACE(POLICY), int, struct mnt_namespace *, struct mount *);
 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_THREADS
@@ -297,14 +297,14 @@ VK_HOOK(alloc_pid, JUDGE(NS), struct pid *, struct pid_namespace *, pid_t *, siz
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_LOG
 
-VK_HOOK(security_syslog, JUDGE(CURRENT), int, int);
+VK_HOOK(security_syslog, JUDGE(POLICY), int, int);
 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_FILES
 
 /* The end is seen before the first is counted. */
 VK_HOOK(security_file_free, BEFORE(ANYONE), void, struct file *);
-VK_HOOK_STATIC(alloc_empty_file, AROUND(CURRENT), struct file *, int, const struct cred *);
+VK_HOOK_STATIC(alloc_empty_file, AROUND(POLICY), struct file *, int, const struct cred *);
 
 /* ---- Transparent huge pages: flags where later series have an enum ---- */
 

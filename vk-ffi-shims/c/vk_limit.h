@@ -7,6 +7,12 @@
 
 /* Whether the value of current, or the host's while that is wide, forbids what would come to @asked. */
 bool vk_forbids_current(unsigned int parameter, unsigned long long asked);
+/*
+ * The value that counts for the owner of @mm, for current without one; VK_UNBOUND if the kernel's own
+ * test is enough. Any context, and much cheaper than the answers of the others.
+ */
+#define VK_UNBOUND U64_MAX
+unsigned long long vk_bound(unsigned int parameter, const struct mm_struct *mm);
 /* That value; false if there is none and the kernel's own test is enough. */
 bool vk_value_current(unsigned int parameter, unsigned long long *value);
 /* The host's own value of a variable that is wide; false if it is not. */

@@ -133,6 +133,17 @@ static_assert(VK_GOLDEN_RATIO == GOLDEN_RATIO_64);
 		"jne " ours "\n"					\
 		"1:\t" VK_TO_HOST(name)
 
+/* As CURRENT, but for tasks in whose tree nobody has a policy: 15 instructions for those. */
+#define VK_FILTER_POLICY(name, ours)					\
+		VK_CURRENT						\
+		"movq vk_task_pid(%rax), %rax\n\t"			\
+		"testq %rax, %rax\n\t"					\
+		"jz 1f\n\t"						\
+		"cmpl $0, vk_pid_level(%rax)\n\t"			\
+		"jne 2f\n"						\
+		"1:\t" VK_TO_HOST(name)					\
+		VK_STUB_TREE(name, ours)
+
 #define VK_FILTER_OWN_MM(name, ours)					\
 		"testl $vk_kthread, vk_task_flags(%rax)\n\t"		\
 		"jnz " ours "\n\t"					\

@@ -384,8 +384,8 @@ unsigned int vk_parameter_of(const void *table);
 bool vk_parameter_host(unsigned int parameter, unsigned long long *bits);
 /*
  * Lets some container have up to @greatest, and holds the host to its own value by the hooks of the
- * parameter's feature. -ENODEV unless they are armed, or if nothing can hold the host. Process
- * context, callers serialised by the control mutex.
+ * parameter's feature while that is less, now or after a write of its own. -ENODEV unless they are
+ * armed, or if nothing can hold the host. Process context, callers serialised by the control mutex.
  */
 int vk_parameter_widen(unsigned int parameter, unsigned int greatest);
 /* Undoes it. Before the hooks go. */
@@ -605,7 +605,12 @@ void vk_handler_bypass(void);		/* workqueue */
  * Any context, under rcu_read_lock().
  */
 int vk_handler_limit(unsigned int parameter, const void *ns, unsigned long long asked);
-/* The value of @ns; false if it has none. Likewise. */
+/*
+ * The value of current or of the owner of @mm, all bits set if it has none. It is the container's, though
+ * the host's may be stricter. Any context.
+ */
+unsigned long long vk_handler_bound(unsigned int parameter, const void *mm);
+/* The value of @ns; false if it has none. As vk_handler_limit(). */
 bool vk_handler_value(unsigned int parameter, const void *ns, unsigned long long *value);
 /* Whether current may write a file (enum vk_thp_file): 0 or a negative errno. Process context. */
 int vk_handler_thp_write(unsigned int file);

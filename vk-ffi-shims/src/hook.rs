@@ -250,8 +250,9 @@ pub unsafe fn id_of(hook: *const c_void) -> HookId {
 /// MAP_NORESERVE and SHM_NORESERVE; and `hook!(apart => f)` with
 /// `fn(&ReadGuard, Namespace) -> bool`, for who has a mode of its own that is not 2; and for the limits of
 /// c/limit.c `hook!(limit => f)` with `fn(Parameter, Namespace, u64) -> Option<bool>`, whether the
-/// value forbids what would come to so much, `hook!(value => f)` with
-/// `fn(Parameter, Namespace) -> Option<u64>`, and `hook!(thp_write => f)` with
+/// value forbids what would come to so much, `hook!(bound => f)` with
+/// `fn(&BriefGuard, Parameter, Namespace) -> Option<u64>`, the value itself, `hook!(value => f)` with
+/// `fn(Parameter, Namespace) -> Option<u64>`, what is enforced of it, and `hook!(thp_write => f)` with
 /// `fn(thp::File) -> Result<(), i32>`, whether the file may be written.
 #[macro_export]
 macro_rules! hook {
@@ -460,6 +461,26 @@ macro_rules! hook {
                 _ => None,
             };
             answer.map_or(-1, i32::from)
+        }
+    };
+    (bound => $handler:expr) => {
+        #[doc(hidden)]
+        #[no_mangle]
+        unsafe extern "C" fn vk_handler_bound(
+            parameter: u32,
+            mm: *const $crate::__private::core::ffi::c_void,
+        ) -> u64 {
+            let handler: fn(
+                &$crate::BriefGuard,
+                $crate::Parameter,
+                $crate::Namespace<'_>,
+            ) -> Option<u64> = $handler;
+            // SAFETY: Null or live during the call.
+            let mm = unsafe { $crate::Mm::from_raw(mm) };
+            let bound = $crate::Parameter::from_raw(parameter).and_then(|parameter| {
+                $crate::briefly_of_mm(mm, |read, ns| handler(read, parameter, ns))
+            });
+            bound.unwrap_or(u64::MAX)
         }
     };
     (value => $handler:expr) => {

@@ -39,6 +39,14 @@ pub enum Parameter {
     UserReserveKbytes = bindings::VK_PARAMETER_USER_RESERVE_KBYTES,
 }
 
+const _: () = {
+    let mut at = 0;
+    while at < Parameter::ALL.len() {
+        assert!(Parameter::ALL[at] as usize == at);
+        at += 1;
+    }
+};
+
 /// The file of one, and what somebody wants of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParameterFile {
@@ -70,7 +78,7 @@ impl Parameter {
 
     #[doc(hidden)]
     pub fn from_raw(raw: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|&it| it as u32 == raw)
+        Self::ALL.get(raw as usize).copied()
     }
 
     /// Finds the one that a table is about.

@@ -54,6 +54,13 @@ impl Values {
         self.has(key).then(|| key.ctype().value_from_bits(*bits))
     }
 
+    /// Returns the bits of the value of `key`, if it is set: [`Value::to_bits`] of [`Values::get`].
+    #[inline]
+    pub fn bits(&self, key: Key) -> Option<u64> {
+        let bits = self.slots.get(key.index())?;
+        self.has(key).then_some(*bits)
+    }
+
     /// Sets `key` to `value`, and the key it rules out to 0.
     ///
     /// Returns whether it did: a value of another type, or out of bounds, changes nothing.

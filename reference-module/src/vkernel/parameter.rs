@@ -12,7 +12,8 @@ use crate::registry;
 use kernel::prelude::*;
 use vk_ffi_shims::vk_hook::HookId;
 use vk_ffi_shims::{
-    hook, Buffer, ControlGuard, Hook, Namespace, Parameter, ParameterFile, ReadGuard,
+    briefly_of_mm, hook, BriefGuard, Buffer, ControlGuard, Hook, Namespace, Parameter,
+    ParameterFile, ReadGuard,
 };
 use vk_reference_module::{parameter_of, served_by, Key, Own, Setting, Source, SERVED};
 use vk_sysctl::{read_text, Denied, Event, Key as Sysctl, Value};
@@ -36,9 +37,9 @@ fn value_of_current(key: Sysctl) -> Option<Value> {
     if !is_enforced() {
         return None;
     }
-    let read = ReadGuard::new();
-    let ns = Namespace::of_current(&read)?;
-    let value = registry::find(&read, ns)?.effective(&read).sysctl(key)?;
+    let value = briefly_of_mm(None, |read, ns| {
+        registry::find(read, ns)?.effective(read).sysctl(key)
+    })?;
     Some(enforced(key, value))
 }
 
@@ -132,6 +133,13 @@ fn value(parameter: Parameter, ns: Namespace<'_>) -> Option<u64> {
     let read = ReadGuard::new();
     let value = registry::find(&read, ns)?.effective(&read).sysctl(key)?;
     u64::try_from(enforced(key, value).number()).ok()
+}
+
+/// What the tasks of `ns` may have, unless the host's is stricter: the kernel tests that. Any context.
+#[inline]
+fn bound(read: &BriefGuard, parameter: Parameter, ns: Namespace<'_>) -> Option<u64> {
+    let key = served_by(parameter).filter(|_| is_enforced())?;
+    registry::find(read, ns)?.effective(read).sysctl_bits(key)
 }
 
 /// Whether the value of `ns` forbids what would come to `asked`. Any context.
@@ -230,4 +238,5 @@ hook!(parameter proc_dopipe_max_size => crate::parameter::any);
 hook!(parameter sysctl_max_threads => crate::parameter::any);
 hook!(sysctl_perm => crate::parameter::permits);
 hook!(limit => crate::parameter::forbids);
+hook!(bound => crate::parameter::bound);
 hook!(value => crate::parameter::value);
