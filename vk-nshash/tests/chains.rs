@@ -4,6 +4,7 @@
 #[path = "support/single.rs"]
 mod single;
 
+use fastrand::Rng;
 use single::{Boxed, Read, Write};
 use vk_nshash::{Key, Node, Table, CHAIN_MAX};
 
@@ -13,18 +14,6 @@ const PAGE: usize = 4096;
 /// Where the kernel maps its memory (`PAGE_OFFSET` of x86-64 with four levels).
 const DIRECT_MAP: usize = 0xffff_8880_0000_0000;
 
-/// A small generator, so that a failure repeats.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 as usize
-    }
-}
-
 /// Objects of `size` bytes side by side.
 fn side_by_side(count: usize, size: usize) -> Vec<usize> {
     (0..count).map(|n| DIRECT_MAP + n * size).collect()
@@ -32,11 +21,11 @@ fn side_by_side(count: usize, size: usize) -> Vec<usize> {
 
 /// Objects of `size` bytes in slabs of `1 << order` pages, anywhere in 64 GiB of memory.
 fn scattered(count: usize, size: usize, order: u32, seed: u64) -> Vec<usize> {
-    let (slab, mut random) = (PAGE << order, Random(seed));
+    let (slab, mut rng) = (PAGE << order, Rng::with_seed(seed));
     let mut slabs = std::collections::BTreeSet::new();
     let per_slab = slab / size;
     while slabs.len() * per_slab < count {
-        slabs.insert(DIRECT_MAP + random.next() % ((64 << 30) / slab) * slab);
+        slabs.insert(DIRECT_MAP + rng.usize(..(64 << 30) / slab) * slab);
     }
     let objects = slabs
         .iter()

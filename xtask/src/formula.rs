@@ -14,7 +14,8 @@ use crate::step::{self, Step};
 
 mod case;
 
-use case::{Answer, Case, Random};
+use case::{Answer, Case};
+use fastrand::Rng;
 
 /// The check's name.
 pub(crate) const NAME: &str = "build/overcommit-is-the-kernels";
@@ -77,9 +78,9 @@ fn compare(step: &Step, cache: &Cache, root: &Root, source: &Path) -> Result<Opt
     let scratch = tempfile::tempdir_in(cache.dir())?;
     let dir = scratch.path();
     compile(step, root, source, dir)?;
-    let mut random = Random(1);
+    let mut rng = Rng::with_seed(1);
     for _ in 0..CASES / BATCH {
-        let cases: Vec<_> = (0..BATCH).map(|_| Case::any(&mut random)).collect();
+        let cases: Vec<_> = (0..BATCH).map(|_| Case::any(&mut rng)).collect();
         let answers = ask(step, root, dir, &cases)?;
         let mut both = cases.iter().zip(answers);
         let difference = both.find_map(|(case, kernels)| differs(case, kernels));
@@ -189,7 +190,7 @@ EXPORT_SYMBOL(one);
 
     #[test]
     fn cases_are_the_same_in_every_run() {
-        let first = |seed| Case::any(&mut Random(seed)).words();
+        let first = |seed| Case::any(&mut Rng::with_seed(seed)).words();
         assert_eq!(first(1), first(1));
         assert_ne!(first(1), first(2));
     }

@@ -2,7 +2,7 @@
 
 use crate::image::{distance, store, Image};
 use crate::machine::{Machine, Outcome, Start};
-use crate::random::Random;
+use fastrand::Rng;
 use std::collections::BTreeMap;
 use std::fmt;
 use vk_hook::plan::{CodeAddr, Facts, JumpTables, Offset, Plan, Reserved, TRAMPOLINE_MAX};
@@ -52,8 +52,8 @@ impl Tally {
     }
 
     /// Runs a function as it is and hooked, and asserts that it did the same.
-    pub(crate) fn run(&mut self, machine: &mut Machine, random: &mut Random, image: &Image) {
-        let function = machine.code() + 256 + random.below(64) as u64;
+    pub(crate) fn run(&mut self, machine: &mut Machine, rng: &mut Rng, image: &Image) {
+        let function = machine.code() + 256 + rng.usize(..64) as u64;
         let Some(code) = image.link(machine, function) else {
             return;
         };
@@ -61,13 +61,13 @@ impl Tally {
             Ok(plan) => plan,
             Err(refusal) => return self.count(&format!("{:?}", refusal.reason())),
         };
-        let starts: Vec<_> = (0..STARTS).map(|_| machine.start(random)).collect();
+        let starts: Vec<_> = (0..STARTS).map(|_| machine.start(rng)).collect();
         machine.write_code(function, &code);
         let before: Vec<_> = starts
             .iter()
             .map(|start| machine.run(start, function))
             .collect();
-        let hook = Hook::apply(&plan, machine, random);
+        let hook = Hook::apply(&plan, machine, rng);
         for (start, expected) in starts.iter().zip(&before) {
             hook.check(machine, start, expected, &code);
             self.faults += usize::from(expected.fault != 0);
@@ -103,8 +103,8 @@ struct Hook<'p> {
 
 impl<'p> Hook<'p> {
     /// Writes the trampoline, a stub that leads to it, and the jump to the stub.
-    fn apply(plan: &'p Plan, machine: &Machine, random: &mut Random) -> Self {
-        let trampoline = machine.trampolines() + random.below(64) as u64;
+    fn apply(plan: &'p Plan, machine: &Machine, rng: &mut Rng) -> Self {
+        let trampoline = machine.trampolines() + rng.usize(..64) as u64;
         let stub = trampoline + TRAMPOLINE_MAX as u64;
         let bytes = plan.trampoline(CodeAddr(trampoline)).expect("a trampoline");
         machine.write_code(trampoline, bytes.bytes());

@@ -2,7 +2,7 @@
 
 use crate::image::{Image, Step, EXITS};
 use crate::machine::DATA_LEN;
-use crate::random::Random;
+use fastrand::Rng;
 use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -48,13 +48,13 @@ fn code(file: &object::File<'_>, address: u64, size: u64) -> Option<Vec<u8>> {
 }
 
 /// The beginning of a function, as far as it can run alone.
-pub(crate) fn image(code: &[u8], random: &mut Random) -> Option<Image> {
+pub(crate) fn image(code: &[u8], rng: &mut Rng) -> Option<Image> {
     let (head, code) = split_head(code);
     let cut = cut(code);
     if cut.last().is_none_or(|(at, insn)| at + insn.len() < 5) {
         return None;
     }
-    let steps = (0..cut.len()).map(|number| step(random, &cut, number));
+    let steps = (0..cut.len()).map(|number| step(rng, &cut, number));
     Some(Image::new(&head, steps.collect()))
 }
 
@@ -87,16 +87,16 @@ fn cut(code: &[u8]) -> Vec<(usize, Insn<'_>)> {
     instructions
 }
 
-fn step(random: &mut Random, cut: &[(usize, Insn<'_>)], number: usize) -> Step {
+fn step(rng: &mut Rng, cut: &[(usize, Insn<'_>)], number: usize) -> Step {
     let (at, insn) = cut[number];
     let target = insn.branch().map(|branch| {
         let target = branch.target((at + insn.len()) as u64) as usize;
         let within = cut.iter().position(|(at, _)| *at == target);
         // A branch back could run for ever.
         let within = within.filter(|step| *step > number);
-        within.unwrap_or_else(|| cut.len() + random.below(EXITS))
+        within.unwrap_or_else(|| cut.len() + rng.usize(..EXITS))
     });
-    Step::new(insn.bytes(), target, 16 * random.below(DATA_LEN / 16))
+    Step::new(insn.bytes(), target, 16 * rng.usize(..DATA_LEN / 16))
 }
 
 /// Whether it goes on to the next or branches by its own bytes, does the same each time, and
@@ -120,7 +120,7 @@ fn is_plain(insn: &Insn<'_>) -> bool {
         // Segments, popf, x87, ports, hlt, cli, sti.
         (Map::OneByte, 0x8c | 0x8e | 0x9b | 0x9d | 0xd8..=0xdf) => false,
         (Map::OneByte, 0x6c..=0x6f | 0xe4..=0xe7 | 0xec..=0xef | 0xf4 | 0xfa | 0xfb) => false,
-        // System instructions, clocks, cpuid, fences and states, random numbers.
+        // System instructions, clocks, cpuid, fences and states, rng numbers.
         (Map::Map0f, 0x00..=0x0c | 0x20..=0x23 | 0x30..=0x37) => false,
         (Map::Map0f, 0x77 | 0xa0..=0xa2 | 0xa8..=0xaa | 0xae | 0xc7) => false,
         _ => true,

@@ -1,6 +1,6 @@
 //! Memory to execute functions in, and the way in and out.
 
-use crate::random::Random;
+use fastrand::Rng;
 use std::arch::{global_asm, is_x86_feature_detected};
 use std::cell::UnsafeCell;
 use std::ptr;
@@ -167,8 +167,8 @@ impl Machine {
         // SAFETY: A new mapping, at no address of ours.
         let all = unsafe { libc::mmap(hint, len, libc::PROT_NONE, flags, -1, 0) };
         assert_ne!(all, libc::MAP_FAILED);
-        let mut random = Random::new();
-        let words = (0..DATA_LEN / 8).flat_map(|_| random.next().to_le_bytes());
+        let mut rng = Rng::with_seed(1);
+        let words = (0..DATA_LEN / 8).flat_map(|_| rng.u64(..).to_le_bytes());
         let machine = Self {
             base: all as u64 + GUARD as u64,
             data: words.collect(),
@@ -218,25 +218,25 @@ impl Machine {
     }
 
     /// Chooses what a function starts with.
-    pub(crate) fn start(&self, random: &mut Random) -> Start {
+    pub(crate) fn start(&self, rng: &mut Rng) -> Start {
         let middle = self.data() + PAGE as u64;
         let mut registers = [0; 16];
         for register in &mut registers {
-            *register = match random.below(8) {
-                0 => random.below(9) as u64,
-                1 => random.next(),
-                _ => middle - 1024 + 8 * random.below(256) as u64,
+            *register = match rng.usize(..8) {
+                0 => rng.usize(..9) as u64,
+                1 => rng.u64(..),
+                _ => middle - 1024 + 8 * rng.usize(..256) as u64,
             };
         }
         registers[4] = self.data() + (2 * PAGE + PAGE / 2 + 8) as u64;
         let mut fx = [0; 512];
         fx[..2].copy_from_slice(&0x37f_u16.to_le_bytes());
         fx[24..28].copy_from_slice(&0x1f80_u32.to_le_bytes());
-        fx[160..416].fill_with(|| random.next() as u8);
+        fx[160..416].fill_with(|| rng.u8(..));
         Start {
             registers,
             // Carry, parity, adjust, zero, sign, direction seldom, overflow; interrupts are on.
-            flags: 0x202 | random.next() & 0x8d5 | u64::from(random.one_in(8)) << 10,
+            flags: 0x202 | rng.u64(..) & 0x8d5 | u64::from(rng.u8(..8) == 0) << 10,
             fx,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::image::{Image, Step, EXITS};
 use crate::machine::DATA_LEN;
-use crate::random::Random;
+use fastrand::Rng;
 use vk_hook::insn::decode;
 
 const ENDBR: &[u8] = &[0xf3, 0x0f, 0x1e, 0xfa];
@@ -90,36 +90,40 @@ const LOOPS: &[&[(&[u8], Option<usize>)]] = &[
 ];
 
 /// Makes a function with any head, some steps and, seldom, a tail jump through memory.
-pub(crate) fn function(random: &mut Random) -> Image {
+pub(crate) fn function(rng: &mut Rng) -> Image {
     let heads = [vec![], ENDBR.to_vec(), NOP.to_vec(), [ENDBR, NOP].concat()];
-    let head = &heads[random.below(heads.len())];
+    let head = &heads[rng.usize(..heads.len())];
     let mut steps = Vec::new();
-    if random.one_in(8) {
-        for (bytes, target) in LOOPS[random.below(LOOPS.len())] {
+    if rng.u8(..8) == 0 {
+        for (bytes, target) in LOOPS[rng.usize(..LOOPS.len())] {
             steps.push(Step::new(bytes, *target, 0));
         }
     }
-    let len = steps.len() + 3 + random.below(5);
+    let len = steps.len() + 3 + rng.usize(..5);
     while steps.len() < len {
-        steps.push(step(random, steps.len(), len));
+        steps.push(step(rng, steps.len(), len));
     }
     Image::new(head, steps)
 }
 
 /// Makes step number `at` of `len`.
-fn step(random: &mut Random, at: usize, len: usize) -> Step {
-    if random.one_in(3) {
-        return Step::new(random.pick(BRANCHES), Some(forward(random, at, len)), 0);
+fn step(rng: &mut Rng, at: usize, len: usize) -> Step {
+    if rng.u8(..3) == 0 {
+        return Step::new(
+            BRANCHES[rng.usize(..BRANCHES.len())],
+            Some(forward(rng, at, len)),
+            0,
+        );
     }
-    if random.one_in(24) {
+    if rng.u8(..24) == 0 {
         return Step::new(&[0xff, 0x25, 0, 0, 0, 0], None, 0);
     }
-    let bytes = random.pick(PLAIN);
+    let bytes = PLAIN[rng.usize(..PLAIN.len())];
     assert_eq!(decode(bytes).map(|insn| insn.len()), Ok(bytes.len()));
-    Step::new(bytes, None, 16 * random.below(DATA_LEN / 16))
+    Step::new(bytes, None, 16 * rng.usize(..DATA_LEN / 16))
 }
 
 /// The number of a later step, or of an exit.
-fn forward(random: &mut Random, at: usize, len: usize) -> usize {
-    at + 1 + random.below(len + EXITS - at - 1)
+fn forward(rng: &mut Rng, at: usize, len: usize) -> usize {
+    at + 1 + rng.usize(..len + EXITS - at - 1)
 }

@@ -2,27 +2,12 @@
 
 use crate::compare::compare;
 use crate::explain::Forms;
+use fastrand::Rng;
 use vk_hook::insn::{decode, DecodeError, MAX_LEN};
 
-/// xorshift64*: the same bytes in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        self.next() as usize % end
-    }
-
-    fn code(&mut self) -> [u8; MAX_LEN] {
-        let (low, high) = (self.next().to_le_bytes(), self.next().to_le_bytes());
-        std::array::from_fn(|at| if at < 8 { low[at] } else { high[at - 8] })
-    }
+/// Random bytes.
+fn code(rng: &mut Rng) -> [u8; MAX_LEN] {
+    std::array::from_fn(|_| rng.u8(..))
 }
 
 fn run(code: &[u8], forms: &mut Forms) {
@@ -33,10 +18,10 @@ fn run(code: &[u8], forms: &mut Forms) {
 
 #[test]
 fn agrees_on_random_bytes() {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut rng = Rng::with_seed(1);
     let mut forms = Forms::default();
     for _ in 0..500_000 {
-        run(&random.code(), &mut forms);
+        run(&code(&mut rng), &mut forms);
     }
 }
 
@@ -51,14 +36,14 @@ fn agrees_behind_each_escape() {
         &[0x62],
         &[0x8f],
     ];
-    let mut random = Random(0xd1b5_4a32_d192_ed03);
+    let mut rng = Rng::with_seed(2);
     let mut forms = Forms::default();
     for escape in ESCAPES {
         for _ in 0..80_000 {
-            let mut code = random.code();
-            let prefixes = random.below(3);
+            let mut code = code(&mut rng);
+            let prefixes = rng.usize(..3);
             for byte in &mut code[..prefixes] {
-                *byte = [0x66, 0xf2, 0xf3, 0x48, 0x2e, 0x67][random.below(6)];
+                *byte = [0x66, 0xf2, 0xf3, 0x48, 0x2e, 0x67][rng.usize(..6)];
             }
             code[prefixes..prefixes + escape.len()].copy_from_slice(escape);
             run(&code, &mut forms);
@@ -79,15 +64,15 @@ fn agrees_on_mutated_instructions() {
         &[0x62, 0xf1, 0x7c, 0x48, 0x28, 0x44, 0x24, 0x01],
         &[0xf0, 0x48, 0x0f, 0xb1, 0x0d, 0x00, 0x00, 0x00, 0x00],
     ];
-    let mut random = Random(0xaf25_1af3_b0f0_25b5);
+    let mut rng = Rng::with_seed(3);
     let mut forms = Forms::default();
     for _ in 0..400_000 {
         let mut code = [0; MAX_LEN];
-        let seed = SEEDS[random.below(SEEDS.len())];
+        let seed = SEEDS[rng.usize(..SEEDS.len())];
         code[..seed.len()].copy_from_slice(seed);
-        for _ in 0..1 + random.below(3) {
-            let at = random.below(seed.len());
-            code[at] ^= 1 << random.below(8);
+        for _ in 0..1 + rng.usize(..3) {
+            let at = rng.usize(..seed.len());
+            code[at] ^= 1 << rng.usize(..8);
         }
         run(&code, &mut forms);
     }
@@ -97,9 +82,9 @@ fn agrees_on_mutated_instructions() {
 /// changes nothing.
 #[test]
 fn judges_by_the_slice_alone() {
-    let mut random = Random(0x6a09_e667_f3bc_c909);
+    let mut rng = Rng::with_seed(4);
     for _ in 0..100_000 {
-        let code = random.code();
+        let code = code(&mut rng);
         let whole = decode(&code);
         let need = match whole {
             Ok(insn) => insn.len(),

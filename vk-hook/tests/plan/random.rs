@@ -2,41 +2,26 @@
 
 use crate::kernel::{Kernel, FUNCTION, TRAMPOLINE};
 use crate::naive;
+use fastrand::Rng;
 use iced_x86::{Decoder, DecoderOptions, FlowControl};
 use vk_hook::insn::{self, Flow};
 use vk_hook::plan::{Offset, Plan};
 
-/// xorshift64*: the same functions in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() >> 16) as usize % end
-    }
-
-    fn bytes(&mut self) -> [u8; 16] {
-        let all = u128::from(self.next()) << 64 | u128::from(self.next());
-        all.to_le_bytes()
-    }
+/// So many random bytes.
+fn bytes<const N: usize>(rng: &mut Rng) -> [u8; N] {
+    std::array::from_fn(|_| rng.u8(..))
 }
 
 /// A random instruction that both decoders know; branches and operands stay near.
-fn instruction(random: &mut Random) -> Vec<u8> {
+fn instruction(rng: &mut Rng) -> Vec<u8> {
     loop {
-        let mut bytes = random.bytes();
-        match random.below(8) {
+        let mut bytes: [u8; 16] = bytes(rng);
+        match rng.usize(..8) {
             0 => bytes[0] = 0x70 | bytes[0] & 15,
-            1 => bytes[0] = [0xe3, 0xeb, 0xe2, 0xe9, 0xe8][random.below(5)],
-            2 => bytes[..2].copy_from_slice(&[0x0f, 0x80 | random.below(16) as u8]),
-            3 => bytes[..2].copy_from_slice(&[[0x8b, 0x8d, 0x81, 0xc7][random.below(4)], 5]),
-            4 => bytes[0] = [0xcc, 0xc3, 0x90, 0xff][random.below(4)],
+            1 => bytes[0] = [0xe3, 0xeb, 0xe2, 0xe9, 0xe8][rng.usize(..5)],
+            2 => bytes[..2].copy_from_slice(&[0x0f, 0x80 | rng.usize(..16) as u8]),
+            3 => bytes[..2].copy_from_slice(&[[0x8b, 0x8d, 0x81, 0xc7][rng.usize(..4)], 5]),
+            4 => bytes[0] = [0xcc, 0xc3, 0x90, 0xff][rng.usize(..4)],
             _ => {}
         }
         let Ok(insn) = insn::decode(&bytes) else {
@@ -55,7 +40,7 @@ fn instruction(random: &mut Random) -> Vec<u8> {
         let at = insn.disp_at().or(insn.imm_at());
         let mut bytes = insn.bytes().to_vec();
         if let (true, Some(at)) = (is_near, at) {
-            let rel = (random.below(96) as i8 - 60) as i32;
+            let rel = (rng.usize(..96) as i8 - 60) as i32;
             let len = if insn.disp_len() != 0 {
                 4
             } else {
@@ -69,11 +54,11 @@ fn instruction(random: &mut Random) -> Vec<u8> {
 
 #[test]
 fn agrees_with_the_slow_way_on_random_functions() {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut rng = Rng::with_seed(1);
     let (mut hooked, mut refused) = (0, 0);
     for _ in 0..60_000 {
-        let count = 2 + random.below(10);
-        let code: Vec<u8> = (0..count).flat_map(|_| instruction(&mut random)).collect();
+        let count = 2 + rng.usize(..10);
+        let code: Vec<u8> = (0..count).flat_map(|_| instruction(&mut rng)).collect();
         let all = naive::decode(&code, FUNCTION).expect("instructions");
         let plan = Plan::new(&code, FUNCTION, &Kernel::default());
         let slow = naive::displaced(&all);
@@ -85,7 +70,7 @@ fn agrees_with_the_slow_way_on_random_functions() {
         hooked += 1;
         let len = plan.displaced().bytes().len();
         assert_eq!(all[count - 1].next_ip(), FUNCTION.at(Offset(len)).0);
-        let address = TRAMPOLINE.at(Offset(random.below(0x10_0000)));
+        let address = TRAMPOLINE.at(Offset(rng.usize(..0x10_0000)));
         let trampoline = plan.trampoline(address).expect("a trampoline");
         naive::check(&plan, &all[..count], FUNCTION, &trampoline);
     }
@@ -95,10 +80,10 @@ fn agrees_with_the_slow_way_on_random_functions() {
 
 #[test]
 fn any_bytes_give_a_plan_or_a_refusal() {
-    let mut random = Random(0x1234_5678_9abc_def1);
+    let mut rng = Rng::with_seed(2);
     for _ in 0..200_000 {
-        let mut code = [random.bytes(), random.bytes(), random.bytes()].concat();
-        code.truncate(random.below(49));
+        let mut code = bytes::<48>(&mut rng).to_vec();
+        code.truncate(rng.usize(..49));
         let Ok(plan) = Plan::new(&code, FUNCTION, &Kernel::default()) else {
             continue;
         };

@@ -1,6 +1,7 @@
 //! The keys of the bench: addresses as slabs hand them out.
 
 use crate::subject::bucket;
+use fastrand::Rng;
 use vk_nshash::Key;
 
 /// Which are in the map, and which are looked up.
@@ -15,22 +16,11 @@ pub(crate) struct Keys {
     pub(crate) movers: Vec<usize>,
 }
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 as usize % n
-    }
-}
-
 /// Objects of 256 bytes, 16 to a page, pages anywhere in 64 GiB.
-fn addresses(count: usize, random: &mut Random) -> Vec<usize> {
+fn addresses(count: usize, rng: &mut Rng) -> Vec<usize> {
     let mut pages = std::collections::BTreeSet::new();
     while pages.len() * 16 < count {
-        pages.insert(0xffff_8880_0000_0000 + random.below(1 << 24) * 4096);
+        pages.insert(0xffff_8880_0000_0000 + rng.usize(..1 << 24) * 4096);
     }
     let objects = pages
         .iter()
@@ -62,12 +52,12 @@ impl Keys {
 
     /// `size` keys, and batches of `batch`.
     pub(crate) fn new(size: usize, batch: usize) -> Self {
-        let mut random = Random(0x9E37_79B9_7F4A_7C15);
-        let both = addresses(2 * size, &mut random);
+        let mut rng = Rng::with_seed(1);
+        let both = addresses(2 * size, &mut rng);
         // Neighbours in a slab: every other object is in.
         let (all, others): (Vec<_>, Vec<_>) = both.chunks(2).map(|it| (it[0], it[1])).unzip();
         let mut some = |of: &[usize]| {
-            let some = (0..batch).map(|_| of[random.below(of.len())]);
+            let some = (0..batch).map(|_| of[rng.usize(..of.len())]);
             some.filter_map(Key::new).collect()
         };
         let (present, absent) = (some(&all), some(&others));

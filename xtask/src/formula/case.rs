@@ -1,5 +1,6 @@
 //! One call of `__vm_enough_memory()`, with all that it reads.
 
+use fastrand::Rng;
 use vk_overcommit::{
     allowed_pages, commit_limit_pages, judge, Memory, Mode, Policy, Request, Reserves, UNLIMITED,
 };
@@ -35,24 +36,27 @@ pub(super) struct Answer {
 
 impl Case {
     /// Makes any case: numbers of all magnitudes, the ends of their types, and edges.
-    pub(super) fn any(random: &mut Random) -> Self {
-        let any_ratio = random.number() as i32;
+    pub(super) fn any(rng: &mut Rng) -> Self {
+        let any_ratio = number(rng) as i32;
         let mut case = Self {
-            mode: random.choose([Mode::Heuristic, Mode::Always, Mode::Never, Mode::Never]),
-            ratio: random.choose([0, 1, 50, 80, 100, i32::MAX, i32::MIN, any_ratio]),
-            kbytes: random.number() * random.below(2),
-            admin_reserve_kbytes: random.number(),
-            user_reserve_kbytes: random.number(),
-            ram_pages: random.number(),
-            hugetlb_pages: random.number(),
-            swap_pages: random.number() as i64,
-            committed_pages: random.number() as i64,
-            pages: random.number() as i64,
-            cap_sys_admin: random.below(2) == 1,
-            total_vm_pages: (random.below(2) == 1).then(|| random.number()),
+            mode: choose(
+                rng,
+                [Mode::Heuristic, Mode::Always, Mode::Never, Mode::Never],
+            ),
+            ratio: choose(rng, [0, 1, 50, 80, 100, i32::MAX, i32::MIN, any_ratio]),
+            kbytes: number(rng) * rng.u64(..2),
+            admin_reserve_kbytes: number(rng),
+            user_reserve_kbytes: number(rng),
+            ram_pages: number(rng),
+            hugetlb_pages: number(rng),
+            swap_pages: number(rng) as i64,
+            committed_pages: number(rng) as i64,
+            pages: number(rng) as i64,
+            cap_sys_admin: rng.bool(),
+            total_vm_pages: rng.bool().then(|| number(rng)),
         };
-        if random.below(2) == 1 {
-            case.go_to_an_edge(random.choose([-1, 0, 1]));
+        if rng.bool() {
+            case.go_to_an_edge(choose(rng, [-1, 0, 1]));
         }
         case
     }
@@ -135,35 +139,18 @@ impl Case {
     }
 }
 
-/// Numbers that are the same in every run, so that a difference repeats (splitmix64).
-pub(super) struct Random(pub(super) u64);
+/// Returns any number: of any magnitude, negative as `i64`, or near an end of a type.
+fn number(rng: &mut Rng) -> u64 {
+    let (any, shift) = (rng.u64(..), rng.u32(..64));
+    let end = choose(rng, [0, u64::MAX, i64::MAX as u64]);
+    let near = rng.u64(..3).wrapping_sub(1);
+    let (smaller, negative) = (any >> shift, (any as i64 >> shift) as u64);
+    let edge = end.wrapping_add(near);
+    choose(rng, [smaller, smaller, smaller, negative, edge])
+}
 
-impl Random {
-    /// Returns any number: of any magnitude, negative as `i64`, or near an end of a type.
-    fn number(&mut self) -> u64 {
-        let (any, shift) = (self.next(), self.below(64));
-        let (end, near) = (
-            self.choose([0, u64::MAX, i64::MAX as u64]),
-            self.below(3).wrapping_sub(1),
-        );
-        let (smaller, negative) = (any >> shift, (any as i64 >> shift) as u64);
-        self.choose([smaller, smaller, smaller, negative, end.wrapping_add(near)])
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        (self.next() >> 16) % end
-    }
-
-    fn choose<T, const N: usize>(&mut self, choices: [T; N]) -> T {
-        let nth = self.below(N as u64) as usize;
-        let mut choices = choices.into_iter();
-        choices.nth(nth).expect("the number is below the length")
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
+fn choose<T, const N: usize>(rng: &mut Rng, choices: [T; N]) -> T {
+    let nth = rng.usize(..N);
+    let mut choices = choices.into_iter();
+    choices.nth(nth).expect("the number is below the length")
 }
