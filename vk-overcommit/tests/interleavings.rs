@@ -31,6 +31,8 @@ enum Step {
     FinishFor,
     /// End the recount without a result.
     Abandon,
+    /// Turn the charge into a mapping if the estimate is below the limit, else refuse it.
+    Decide(i64),
 }
 use Step::*;
 
@@ -60,6 +62,8 @@ struct Task<'a> {
     steps: &'static [Step],
     next: usize,
     charge: Option<Charge>,
+    /// The estimate that decides on it.
+    held: i64,
     recount: Option<Recount<'a>>,
     sum: i64,
     passed_over: [bool; 4],
@@ -73,6 +77,7 @@ impl<'a> Task<'a> {
             steps,
             next: 0,
             charge: None,
+            held: 0,
             recount: None,
             sum: 0,
             passed_over: [false; 4],
@@ -94,7 +99,9 @@ impl<'a> Task<'a> {
         self.next += 1;
         match step {
             Charge(pages) => {
-                self.charge = Some(account.charge(pages));
+                let charge = account.charge(pages);
+                self.held = charge.held_pages();
+                self.charge = Some(charge);
                 mms[self.mm].owner = Some(self.id);
                 if self.steps[self.next..].contains(&Map) {
                     mms[self.mm].on_its_way = pages;
@@ -139,10 +146,20 @@ impl<'a> Task<'a> {
             FinishFor => {
                 let charge = self.charge.as_mut().unwrap();
                 let recount = self.recount.take().unwrap();
-                recount.finish_for(self.sum as u64, charge);
+                self.held = recount.finish_for(self.sum as u64, charge);
                 self.publish_passed_over(mms);
             }
             Abandon => self.recount = None,
+            Decide(limit) => {
+                let charge = self.charge.take().unwrap();
+                mms[self.mm].owner = None;
+                if self.held < limit {
+                    mms[self.mm].mapped += charge.pages() as i64;
+                    assert!(standing(mms) < limit);
+                } else {
+                    account.refuse(charge);
+                }
+            }
         }
     }
 
@@ -154,8 +171,9 @@ impl<'a> Task<'a> {
 }
 
 /// Runs `scripts` in the order that `choices` picks, extends it to the end, and checks the
-/// account after each step. Returns how many tasks could have been picked at each point.
-fn run(scripts: &[Script], choices: &mut Vec<usize>) -> Vec<usize> {
+/// account after each step. Returns how many tasks could have been picked at each point, and the
+/// most that was ever mapped or on its way.
+fn run(scripts: &[Script], choices: &mut Vec<usize>) -> (Vec<usize>, i64) {
     let account = Account::new();
     let mut mms = [Mm::default(); 4];
     let mut tasks: Vec<Task<'_>> = (0..)
@@ -163,6 +181,7 @@ fn run(scripts: &[Script], choices: &mut Vec<usize>) -> Vec<usize> {
         .map(|(id, s)| Task::new(id, *s))
         .collect();
     let mut widths = Vec::new();
+    let mut most = 0;
     loop {
         let ready: Vec<usize> = (0..tasks.len())
             .filter(|&task| tasks[task].can_step(&mms))
@@ -177,10 +196,11 @@ fn run(scripts: &[Script], choices: &mut Vec<usize>) -> Vec<usize> {
         widths.push(ready.len());
         tasks[task].step(&account, &mut mms);
         check(&account, &mms);
+        most = most.max(mms.iter().map(Mm::standing).sum());
     }
     assert!(tasks.iter().all(|task| task.next == task.steps.len()));
     check_at_rest(&account, &mms);
-    widths
+    (widths, most)
 }
 
 /// The estimate is not below the charges that stand, but for mms that a recount passed over.
@@ -203,11 +223,18 @@ fn check_at_rest(account: &Account, mms: &[Mm; 4]) {
 
 /// Runs `scripts` in every order and returns how many there are.
 fn run_all(scripts: &[Script]) -> usize {
+    explore(scripts).0
+}
+
+/// Runs `scripts` in every order; returns how many there are, and the most that was mapped or on its
+/// way in any of them.
+fn explore(scripts: &[Script]) -> (usize, i64) {
     let mut choices = Vec::new();
-    let mut orders = 0;
+    let (mut orders, mut most) = (0, 0);
     loop {
-        let widths = run(scripts, &mut choices);
+        let (widths, its_most) = run(scripts, &mut choices);
         orders += 1;
+        most = most.max(its_most);
         while choices
             .last()
             .is_some_and(|&last| last + 1 == widths[choices.len() - 1])
@@ -216,7 +243,7 @@ fn run_all(scripts: &[Script]) -> usize {
         }
         match choices.last_mut() {
             Some(last) => *last += 1,
-            None => return orders,
+            None => return (orders, most),
         }
     }
 }
@@ -304,4 +331,50 @@ fn what_is_admitted_without_a_look_stays_below_the_bound() {
     let hasty: &[Step] = &[Begin, TryWalk(0), TryWalk(1), TryWalk(2), Finish];
     let orders = run_all(&[(0, quick), (1, quick), (2, quick), (3, hasty)]);
     assert!(orders > 5_000);
+}
+
+/// What is admitted above the limit is what those were charged whose lock could not be tried, and in
+/// the worst order all of it.
+#[test]
+fn above_the_limit_is_at_most_what_a_recount_passed_over() {
+    const LIMIT: i64 = 8;
+    let asks: &[Step] = &[
+        Charge(7),
+        Begin,
+        TryWalk(0),
+        TryWalk(1),
+        Walk(2),
+        FinishFor,
+        Decide(LIMIT),
+    ];
+    let waits: &[Step] = &[
+        Charge(7),
+        Begin,
+        Walk(0),
+        Walk(1),
+        Walk(2),
+        FinishFor,
+        Decide(LIMIT),
+    ];
+    let one: &[Step] = &[Charge(2), Decide(LIMIT)];
+    let other: &[Step] = &[Charge(3), Decide(LIMIT)];
+    let (orders, most) = explore(&[(0, one), (1, other), (2, asks)]);
+    assert!(orders > 500);
+    assert_eq!(most, LIMIT - 1 + 2 + 3);
+    let (orders, most) = explore(&[(0, one), (1, other), (2, waits)]);
+    assert!(orders > 10);
+    assert_eq!(most, LIMIT - 1);
+    // Two who ask, of whom one decides on the estimate while the other recounts.
+    let second: &[Step] = &[
+        Charge(5),
+        Begin,
+        TryWalk(0),
+        Walk(1),
+        TryWalk(2),
+        FinishFor,
+        Decide(LIMIT),
+    ];
+    let (orders, most) = explore(&[(0, one), (1, second), (2, asks)]);
+    assert!(orders > 1_000);
+    assert!(most <= LIMIT - 1 + 2 + 5);
 }
