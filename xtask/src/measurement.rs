@@ -35,6 +35,10 @@ pub enum Workload {
     #[serde(rename = "mmap-limited")]
     #[value(name = "mmap-limited")]
     MmapLimited,
+    /// brk(2) up by a page and down again, where mappings are limited.
+    #[serde(rename = "brk-limited")]
+    #[value(name = "brk-limited")]
+    BrkLimited,
     /// open(2) and close(2), where descriptors and files are limited.
     #[serde(rename = "open-close")]
     #[value(name = "open-close")]
@@ -77,6 +81,7 @@ impl Workload {
         Self::Touch2m,
         Self::ForkExit,
         Self::MmapLimited,
+        Self::BrkLimited,
         Self::OpenClose,
         Self::SysctlRead,
         Self::SysctlReadShared,
@@ -93,6 +98,7 @@ impl Workload {
             Self::Touch2m => "touch-2m",
             Self::ForkExit => "fork-exit",
             Self::MmapLimited => "mmap-limited",
+            Self::BrkLimited => "brk-limited",
             Self::OpenClose => "open-close",
             Self::SysctlRead => "sysctl-read",
             Self::SysctlReadShared => "sysctl-read-shared",
@@ -103,10 +109,18 @@ impl Workload {
     /// Returns the policy it is measured under.
     pub fn policy(self) -> Policy {
         match self {
-            Self::Getpid | Self::MmapMunmap | Self::Touch4k | Self::Touch2m | Self::ForkExit => {
-                Policy::Memory
-            }
-            _ => Policy::Limits,
+            Self::Getpid
+            | Self::MmapMunmap
+            | Self::Brk
+            | Self::Touch4k
+            | Self::Touch2m
+            | Self::ForkExit => Policy::Memory,
+            Self::MmapLimited
+            | Self::BrkLimited
+            | Self::OpenClose
+            | Self::SysctlRead
+            | Self::SysctlReadShared
+            | Self::SysctlReadUnhooked => Policy::Limits,
         }
     }
 

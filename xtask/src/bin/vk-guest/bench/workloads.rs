@@ -29,7 +29,7 @@ pub(super) fn prepare(workload: Workload) -> Result<Box<dyn Operation>> {
     Ok(match workload {
         Workload::Getpid => Box::new(process::Getpid),
         Workload::MmapMunmap | Workload::MmapLimited => Box::new(memory::MmapMunmap::default()),
-        Workload::Brk => Box::new(memory::Brk::default()),
+        Workload::Brk | Workload::BrkLimited => Box::new(memory::Brk::default()),
         Workload::Touch4k => Box::new(memory::TouchPage::default()),
         Workload::Touch2m => Box::new(memory::TouchHugePage::new()?),
         Workload::ForkExit => Box::new(process::ForkExit),
