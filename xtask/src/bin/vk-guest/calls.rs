@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::mem::size_of;
@@ -57,6 +58,20 @@ pub(crate) fn fork() -> io::Result<Fork> {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Fork::Child),
         pid => Ok(Fork::Parent(pid)),
+    }
+}
+
+/// Takes a swap file or device away, by swapoff(2).
+///
+/// # Errors
+///
+/// The kernel's.
+pub(crate) fn swapoff(path: &str) -> io::Result<()> {
+    let path = CString::new(path)?;
+    // SAFETY: A string that ends with a zero.
+    match unsafe { libc::swapoff(path.as_ptr()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

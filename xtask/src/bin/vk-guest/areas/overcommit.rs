@@ -6,6 +6,7 @@ mod promises;
 mod recounts;
 mod reserves;
 mod scouts;
+mod swap;
 pub(crate) mod walk;
 mod ways;
 
@@ -28,6 +29,7 @@ use nested::*;
 use promises::*;
 use recounts::*;
 use reserves::*;
+use swap::*;
 use walk::*;
 use ways::*;
 
@@ -75,6 +77,7 @@ pub(crate) const AREA: Area = Area {
         what_a_container_in_mode_2_holds_counts_for_the_host,
         who_is_refused_pays_for_few_recounts,
         who_is_granted_pays_for_few_recounts,
+        who_takes_swap_away_is_judged_without_a_recount,
         who_maps_everything_takes_nothing_from_a_neighbour_or_the_host,
         a_limit_above_the_containers_memory_is_warned_of,
         limits_above_the_machine_together_are_warned_of,

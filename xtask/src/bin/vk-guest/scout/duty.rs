@@ -22,7 +22,7 @@ use super::exhaust::{exhaust, Exhausted};
 use super::limits;
 use super::order::{Kind, Order, Report};
 use crate::bench::Meter;
-use crate::calls::{clone3, enter, fork, unshare, wait_for, Fork, Space};
+use crate::calls::{clone3, enter, fork, swapoff, unshare, wait_for, Fork, Space};
 use crate::door::{number, Door};
 use crate::khugepaged;
 use crate::mapping::{Advice, Mapping};
@@ -137,6 +137,7 @@ impl Scout {
             Order::Sequences { first, count } => return sequences(first, count),
             Order::Knock { pages, times } => return Ok(knocks(pages, times).to_string()),
             Order::Crowd { tasks, maps } => crowd(tasks, maps)?,
+            Order::SwapOff(path) => swapoff(&path)?,
             Order::BeginWalk(seed) => self.walk = Some(Walk::begin(seed)?),
             Order::Walk(steps) => return self.walk.as_mut().ok_or_else(bad)?.goes(steps),
             Order::Enlist => khugepaged::enlist().map_err(io::Error::other)?,

@@ -63,6 +63,8 @@ pub(crate) enum Order {
         /// How many mappings.
         maps: usize,
     },
+    /// Takes a swap file away.
+    SwapOff(String),
     /// Gets ready for a random walk, from this seed on.
     BeginWalk(u64),
     /// Goes so many steps of it; reports what each was, and what came of it.

@@ -29,6 +29,11 @@ again!(overcommit:
     what_is_unmapped_is_given_back,
     a_fork_is_refused_for_the_sum_of_its_mappings,
     the_hosts_sum_has_what_containers_map_and_nothing_refused,
+    noreserve_is_charged_in_mode_2,
+    a_segment_with_noreserve_is_charged_in_mode_2,
+    brk_is_judged,
+    the_stack_is_judged,
+    a_host_in_mode_2_is_not_starved_by_a_container_in_mode_1,
 );
 
 again!(knobs:
