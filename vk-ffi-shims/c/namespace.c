@@ -103,6 +103,33 @@ const void *vk_ns_of_init(int nr)
 	return pid->numbers[pid->level].ns;
 }
 
+struct vk_wanted {
+	unsigned long long id;
+	const void *found;
+};
+
+static bool vk_ns_compare(const void *ns, void *data)
+{
+	struct vk_wanted *wanted = data;
+
+	if (vk_ns_id(ns) == wanted->id)
+		wanted->found = ns;
+	return !wanted->found;
+}
+
+const void *vk_ns_of_id(unsigned long long id)
+{
+	const struct pid_namespace *ns = vk_ns_look_up(id);
+
+	if (IS_ERR(ns)) {
+		struct vk_wanted wanted = { id };
+
+		vk_ns_each(vk_ns_compare, &wanted);
+		return wanted.found;
+	}
+	return ns && ns->level && vk_ns_init(ns) ? ns : NULL;
+}
+
 void vk_ns_each(bool (*found)(const void *ns, void *data), void *data)
 {
 	struct task_struct *p;

@@ -2,6 +2,7 @@
 /*
  * Linux 6.12: how a function is diverted, and what a namespace is called. For every module.
  */
+#include <linux/err.h>
 #include "vk_series.h"
 
 struct vk_symbol vk_site_symbols[] = {
@@ -55,4 +56,9 @@ int vk_site_restore(struct vk_hook *h)
 unsigned long long vk_ns_id(const void *ns)
 {
 	return 0;
+}
+
+const void *vk_ns_look_up(unsigned long long id)
+{
+	return ERR_PTR(-EOPNOTSUPP);
 }

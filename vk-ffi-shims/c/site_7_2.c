@@ -3,7 +3,9 @@
  * Linux 7.2: how a function is diverted, and what a namespace is called. For every module.
  */
 #include <linux/mutex.h>
+#include <linux/nstree.h>
 #include <linux/pid_namespace.h>
+#include <linux/sched.h>
 #include "vk_series.h"
 
 struct vk_symbol vk_site_symbols[] = {
@@ -27,6 +29,7 @@ struct vk_symbol vk_site_symbols[] = {
 	{ "ftrace_find_rec_direct", .feature = VK_FEATURES },
 	{ "klp_find_ops", .feature = VK_FEATURES },
 	{ "klp_mutex", .feature = VK_FEATURES },
+	{ "ns_tree_lookup_rcu", .feature = VK_FEATURES },
 	/* What tells this kernel from another: c/build.c. */
 	{ "__start_notes", .feature = VK_FEATURES },
 	{ "__stop_notes", .feature = VK_FEATURES },
@@ -38,6 +41,8 @@ struct vk_symbol vk_site_symbols[] = {
 DEFINE_STATIC_CALL_NULL(vk_ftrace_direct, *(unsigned long (*)(unsigned long))NULL);
 DEFINE_STATIC_CALL_NULL(vk_klp_find_ops, *(void *(*)(void *))NULL);
 static struct mutex *vk_klp_mutex;
+DEFINE_STATIC_CALL_NULL(vk_ns_tree_lookup, *(struct ns_common *(*)(u64, int))NULL);
+static bool vk_has_ns_tree;
 DEFINE_STATIC_CALL_NULL(vk_ftrace_location, *(unsigned long (*)(unsigned long))NULL);
 
 void vk_site_bind(void)
@@ -46,6 +51,8 @@ void vk_site_bind(void)
 	VK_BIND_CALL(vk_ftrace_direct, "ftrace_find_rec_direct");
 	VK_BIND_CALL(vk_klp_find_ops, "klp_find_ops");
 	VK_BIND(vk_klp_mutex, "klp_mutex");
+	VK_BIND_CALL(vk_ns_tree_lookup, "ns_tree_lookup_rcu");
+	vk_has_ns_tree = vk_symbol("ns_tree_lookup_rcu");
 }
 
 /* ---- Sites: ftrace writes a direct jump ---- */
@@ -92,4 +99,18 @@ int vk_site_restore(struct vk_hook *h)
 unsigned long long vk_ns_id(const void *ns)
 {
 	return ((const struct pid_namespace *)ns)->ns.ns_id;
+}
+
+/*
+ * kernel/nstree.c: a tree of all pid namespaces, ordered by id, that readers search under RCU. One is
+ * in it from create_pid_namespace() until before the grace period that frees it.
+ */
+const void *vk_ns_look_up(unsigned long long id)
+{
+	struct ns_common *found;
+
+	if (!vk_has_ns_tree)
+		return ERR_PTR(-EOPNOTSUPP);
+	found = static_call(vk_ns_tree_lookup)(id, CLONE_NEWPID);
+	return found ? container_of(found, struct pid_namespace, ns) : NULL;
 }

@@ -94,6 +94,11 @@ extern struct vk_hook vk_hook_collapse_file;
 	__static_call_update(&STATIC_CALL_KEY(vk_host_##name),		\
 			     STATIC_CALL_TRAMP_ADDR(vk_host_##name),	\
 			     static_call_query(vk_original_##name))
+/*
+ * The pid namespace with this id, alive or not, by an index of the kernel's; NULL if there is none,
+ * ERR_PTR(-EOPNOTSUPP) without an index. Under rcu_read_lock().
+ */
+const void *vk_ns_look_up(unsigned long long id);
 /* The kobject of a file of sysfs, a struct kernfs_node. */
 const void *vk_sysfs_kobj(const void *node);
 /* Whether the file is in a directory below that of its kobject. */

@@ -281,6 +281,8 @@ void vk_ns_memory_max(const void *ns, unsigned long long *memory, unsigned long 
 
 /* The namespace whose init has this global pid, or NULL; under rcu_read_lock(). */
 const void *vk_ns_of_init(int nr);
+/* The namespace with this id that has a live init, or NULL; process context, under rcu_read_lock(). */
+const void *vk_ns_of_id(unsigned long long id);
 /*
  * Calls @found for each pid namespace that has a live init, under rcu_read_lock(), until it
  * returns false. Process context.

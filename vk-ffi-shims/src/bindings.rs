@@ -341,6 +341,9 @@ unsafe extern "C" {
     pub fn vk_ns_of_init(nr: ::core::ffi::c_int) -> *const ::core::ffi::c_void;
 }
 unsafe extern "C" {
+    pub fn vk_ns_of_id(id: ::core::ffi::c_ulonglong) -> *const ::core::ffi::c_void;
+}
+unsafe extern "C" {
     pub fn vk_ns_each(
         found: ::core::option::Option<
             unsafe extern "C" fn(

@@ -82,6 +82,17 @@ impl<'g> Namespace<'g> {
         unsafe { Self::from_raw(ns) }
     }
 
+    /// Returns the namespace with this 64-bit id that has an init; does not depend on how many there are.
+    ///
+    /// Process context.
+    pub fn of_id(_read: &'g ReadGuard, id: u64) -> Option<Self> {
+        // SAFETY: The read lock is held.
+        let ns = unsafe { bindings::vk_ns_of_id(id) };
+        // SAFETY: Null, or one that was found in this read side, and that is freed after a grace
+        // period.
+        unsafe { Self::from_raw(ns) }
+    }
+
     pub(crate) fn as_ptr(self) -> *const c_void {
         self.raw.as_ptr()
     }
