@@ -25,6 +25,8 @@ mod container;
 mod control;
 #[path = "vkernel/defrag.rs"]
 mod defrag;
+#[path = "vkernel/demand.rs"]
+mod demand;
 #[path = "vkernel/descent.rs"]
 mod descent;
 #[path = "vkernel/device.rs"]

@@ -12,7 +12,7 @@ use crate::registry::{self, ChangeError};
 use crate::strictness::{self, Strictness};
 use core::fmt::Write;
 use kernel::prelude::*;
-use vk_ffi_shims::{current_pid, each_namespace, ControlGuard, Namespace, ReadGuard};
+use vk_ffi_shims::{current_pid, ControlGuard, Namespace, ReadGuard};
 use vk_reference_module::{
     Errno, Field, Key, Line, Own, Refusal, Request, Setting, Shown, Target, What, Writer,
 };
@@ -44,26 +44,16 @@ fn place<'a>(
             return Ok((Place::Default, registry::default_own()));
         }
     };
-    let mut found = None;
-    each_namespace(|ns| {
-        if ns.id() != number {
-            return true;
-        }
-        found = Some((is_above(opener, ns), ns.is_below_current()));
-        false
-    });
-    match found {
-        None => return Err(gone()),
-        Some((true, true)) => {}
-        Some(_) => {
-            return Err(Refusal::plain(
-                Errno::EPERM,
-                "the target is not below the pid namespace of both opener and writer",
-            ))
-        }
-    }
     let read = ReadGuard::new();
-    if let Some(container) = registry::find_number(&read, number) {
+    let ns = Namespace::of_id(&read, number).ok_or_else(gone)?;
+    if !is_above(opener, ns) || !ns.is_below_current() {
+        return Err(Refusal::plain(
+            Errno::EPERM,
+            "the target is not below the pid namespace of both opener and writer",
+        ));
+    }
+    let found = registry::find_at(&read, ns.key()).filter(|it| it.id.number == number);
+    if let Some(container) = found {
         return Ok((Place::Container(container.id), registry::own(container)));
     }
     if is_enforced() {
@@ -182,7 +172,8 @@ fn check_bounds<'a>(request: &Request<'a>, place: &Place, own: &Own) -> Answer<'
         return Ok(());
     };
     let read = ReadGuard::new();
-    let parent = registry::find_number(&read, id.number)
+    let parent = registry::find_at(&read, id.address)
+        .filter(|container| container.id == *id)
         .and_then(|container| registry::parent(&read, container));
     let Some(parent) = parent else { return Ok(()) };
     for line in request.lines() {

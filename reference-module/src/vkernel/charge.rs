@@ -9,8 +9,8 @@ use crate::events;
 use crate::registry::{self, Accountable};
 use vk_ffi_shims::overcommit::Reserve;
 use vk_ffi_shims::{
-    briefly_of_mm, clock_ns, each_namespace, hook, jiffies, overcommit, BriefGuard, Mm, Namespace,
-    ReadGuard, Reading,
+    briefly_of_mm, clock_ns, hook, jiffies, overcommit, BriefGuard, Mm, Namespace, ReadGuard,
+    Reading,
 };
 use vk_overcommit::{
     least_allowed_pages, Backoff, Charges, Memory, Mode, Policy, Refusal, Request, Reserves,
@@ -300,20 +300,20 @@ pub(crate) fn held_pages(ns: Namespace<'_>, effective: &Effective) -> Option<u64
 ///
 /// Process context, no mmap lock held.
 pub(crate) fn recount(id: Id) {
-    each_namespace(|ns| {
-        if ns.id() != id.number {
-            return true;
-        }
-        let read = ReadGuard::new();
-        let container = registry::find(&read, ns).filter(|container| container.id == id);
-        let books = container.and_then(registry::books);
-        if let Some(recount) = books.as_ref().and_then(|it| it.account.try_begin_recount()) {
-            if let Some(counted) = ns.accounted_pages() {
-                recount.finish(counted.pages);
-            }
-        }
-        false
-    });
+    let read = ReadGuard::new();
+    let Some(ns) = Namespace::of_id(&read, id.number) else {
+        return;
+    };
+    let container = registry::find(&read, ns).filter(|container| container.id == id);
+    let Some(books) = container.and_then(registry::books) else {
+        return;
+    };
+    let Some(recount) = books.account.try_begin_recount() else {
+        return;
+    };
+    if let Some(counted) = ns.accounted_pages() {
+        recount.finish(counted.pages);
+    }
 }
 
 fn current<T>(then: impl FnOnce(&ReadGuard, Namespace<'_>, &Container) -> Option<T>) -> Option<T> {

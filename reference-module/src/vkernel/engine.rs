@@ -8,6 +8,7 @@
 //! what was set is kept and shown as not enforced.
 
 use crate::bypass;
+use crate::demand::Demand;
 use crate::events;
 use crate::parameter::Widest;
 use crate::registry;
@@ -16,10 +17,9 @@ use kernel::prelude::*;
 use vk_ffi_shims::vk_hook::{ArmError, Armed, DisarmError, Draining, Group, HookId, Planned};
 use vk_ffi_shims::{
     hook, overcommit, ControlCell, ControlGuard, Feature, Ftrace, Inline, Namespace, Parameter,
-    ReadGuard, Sites,
+    Sites,
 };
-use vk_reference_module::{features, Errno, Event, Key, Own, Refusal, What};
-use vk_sysctl::Inside;
+use vk_reference_module::{Errno, Event, Own, Refusal, What};
 
 /// How many features there are.
 const FEATURES: usize = Feature::ALL.len();
@@ -286,111 +286,26 @@ pub(crate) fn arm_now(
     Ok(())
 }
 
-/// The features of huge pages and of the commit accounting that the values `own` need.
-fn needs(own: &Own) -> impl Iterator<Item = Feature> {
-    let overcommit = own.has_overcommit();
-    let thp = own.thp();
-    // khugepaged goes by one policy without it, where the kernel has no place for the vote.
-    let votes = thp.enabled.is_some() || thp.shmem_enabled.is_some();
-    let is_served = |feature: Feature| feature.refusal().is_empty();
-    [
-        (Feature::Sysctl, overcommit),
-        (Feature::Overcommit, overcommit),
-        (
-            Feature::Thp,
-            thp.enabled.is_some() || thp.khugepaged.is_some() || own.needs_gate(),
-        ),
-        (Feature::ThpDefrag, thp.defrag.is_some()),
-        (Feature::ThpShmem, thp.shmem_enabled.is_some()),
-        (Feature::ThpZeroPage, thp.use_zero_page.is_some()),
-        (Feature::ThpVote, votes && is_served(Feature::ThpVote)),
-        (
-            Feature::ThpVoteScan,
-            votes
-                && is_served(Feature::ThpVoteScan)
-                && !(is_served(Feature::ThpVote) && is_served(Feature::ThpVoteFile)),
-        ),
-        (
-            Feature::ThpVoteFile,
-            votes && is_served(Feature::ThpVoteFile),
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(feature, needed)| needed.then_some(feature))
-}
-
-/// Tells each feature that the values `own` need.
-fn each_need(own: &Own, mut then: impl FnMut(Feature)) {
-    needs(own).for_each(&mut then);
-    for key in Key::ALL {
-        let (Key::Sysctl(name), Some(_)) = (key, own.get(key)) else {
-            continue;
-        };
-        features(name).iter().copied().for_each(&mut then);
-        // Without it root of a user namespace stays refused, as `features` says.
-        let is_served = Feature::Permission.refusal().is_empty();
-        if is_served && own.rule(key).inside == Inside::ReadWrite {
-            then(Feature::Permission);
-        }
-    }
-}
-
 /// Puts in the hooks that `own` needs. Process context, may sleep.
 pub(crate) fn arm_for(
     control: &mut ControlGuard,
     own: &Own,
 ) -> core::result::Result<(), Refusal<'static>> {
-    let mut needed = [false; FEATURES];
-    each_need(own, |feature| mark(&mut needed, feature));
-    arm_marked(control, &needed)
-}
-
-fn mark(features: &mut [bool; FEATURES], feature: Feature) {
-    if let Some(needed) = features.get_mut(feature as usize) {
-        *needed = true;
-    }
-}
-
-fn arm_marked(
-    control: &mut ControlGuard,
-    needed: &[bool; FEATURES],
-) -> core::result::Result<(), Refusal<'static>> {
-    for (feature, _) in Feature::ALL.into_iter().zip(needed).filter(|(_, it)| **it) {
+    let demand = Demand::of(own);
+    let needed = Feature::ALL.into_iter().filter(|it| demand.needs(*it));
+    for feature in needed {
         arm_now(control, feature)?;
     }
     Ok(())
 }
 
-/// All that is set anywhere, `default` included.
-struct Demand {
-    features: [bool; Feature::COUNT],
-    gate: bool,
-    zero_page: bool,
-    widest: Widest,
-}
-
+/// All that is needed, `protect_host=1` included.
 fn demand() -> Demand {
-    let mut demand = Demand {
-        features: [false; Feature::COUNT],
-        gate: false,
-        zero_page: false,
-        widest: Widest::new(),
-    };
+    let mut demand = Demand::now();
     if PROTECTS_HOST.load(Ordering::Relaxed) {
         for feature in PROTECTION {
-            mark(&mut demand.features, feature);
+            demand.mark(feature);
         }
-    }
-    let mut add = |own: &Own| {
-        each_need(own, |feature| mark(&mut demand.features, feature));
-        demand.gate |= own.needs_gate();
-        demand.zero_page |= own.needs_zero_page();
-        demand.widest.add(own);
-    };
-    add(&registry::default_own());
-    let read = ReadGuard::new();
-    for container in registry::iter(&read) {
-        add(&registry::own(container));
     }
     demand
 }
@@ -403,13 +318,7 @@ pub(crate) fn settle(control: &mut ControlGuard) {
         demand.widest.apply(control);
     }
     let idle = LIVES.get(control).iter().any(|life| {
-        life.is_armed()
-            && life.feature != Feature::Lifecycle
-            && !demand
-                .features
-                .get(life.feature as usize)
-                .copied()
-                .unwrap_or(false)
+        life.is_armed() && life.feature != Feature::Lifecycle && !demand.needs(life.feature)
     });
     if idle {
         reconsider();
@@ -423,14 +332,14 @@ fn set_gates(control: &ControlGuard, demand: &Demand) {
     use vk_ffi_shims::{thp, zero_page};
     let is_bypassed = bypass::look(control);
     let may_open = |feature| is_enforced() && is_armed(control, feature);
-    if !demand.gate || is_bypassed {
+    if !demand.needs_gate() || is_bypassed {
         thp::close_gate();
     } else if may_open(Feature::Thp) {
         if let Err(errno) = thp::open_gate() {
             pr_warn!("the THP gate was not opened: errno {}\n", errno);
         }
     }
-    if !demand.zero_page || is_bypassed {
+    if !demand.needs_zero_page() || is_bypassed {
         zero_page::lower();
     } else if may_open(Feature::ThpZeroPage) {
         if let Err(errno) = zero_page::raise() {
@@ -465,8 +374,8 @@ fn later() {
         demand.widest.apply(&control);
     }
     for life in LIVES.get_mut(&mut control).iter_mut().rev() {
-        let needed = demand.features.get(life.feature as usize).copied();
-        if life.feature == Feature::Lifecycle || needed.unwrap_or(false) || !life.is_armed() {
+        let is_needed = life.feature == Feature::Lifecycle || demand.needs(life.feature);
+        if is_needed || !life.is_armed() {
             continue;
         }
         if let Err(error) = life.disarm().and_then(|()| life.drain(1000)) {

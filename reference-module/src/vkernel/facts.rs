@@ -71,6 +71,17 @@ pub(crate) fn live() -> core::result::Result<KVVec<Facts>, Refusal<'static>> {
     }
 }
 
+/// Collects the one namespace with this id, if it has an init. Process context.
+pub(crate) fn one(number: u64) -> core::result::Result<KVVec<Facts>, Refusal<'static>> {
+    let mut found = KVVec::with_capacity(1, GFP_KERNEL).map_err(|_| no_memory())?;
+    let read = ReadGuard::new();
+    if let Some(ns) = Namespace::of_id(&read, number) {
+        // There is room for it.
+        let _ = found.push_within_capacity(Facts::of(ns));
+    }
+    Ok(found)
+}
+
 /// Where the policy of a namespace is kept.
 pub(crate) fn own_of(control: &ControlGuard, number: u64) -> Option<Own> {
     let read = ReadGuard::new();

@@ -21,8 +21,9 @@
 //! before the address can be used again.
 
 use crate::books::{self, Charged, Shared};
-use crate::container::{Container, Counters, Effective, Id, Snapshot};
-use crate::descent::{self, Links};
+use crate::container::{Container, Effective, Id, Snapshot};
+use crate::demand;
+use crate::descent;
 use crate::events;
 use crate::memory;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -31,10 +32,10 @@ use kernel::alloc::Flags;
 use kernel::prelude::*;
 use vk_ffi_shims::vk_nshash::{InsertError, Key as Address, Node, Table};
 use vk_ffi_shims::{
-    Boxed, Cache, ControlGuard, Namespace, Pin, Published, RcuBox, RcuHead, ReadGuard, Reading,
-    RegistryCell, RegistryGuard, Retirees,
+    Boxed, Cache, ControlGuard, Namespace, Pin, RcuBox, RcuHead, ReadGuard, Reading, RegistryCell,
+    RegistryGuard, Retirees,
 };
-use vk_reference_module::{Comm, Event, Key, Own, Places};
+use vk_reference_module::{Comm, Event, Key, Own};
 use vk_sysctl::{Rule, Value};
 
 /// MAX_PID_NS_LEVEL of include/linux/pid_namespace.h.
@@ -99,9 +100,10 @@ pub(crate) fn iter(read: &ReadGuard) -> impl Iterator<Item = &Container> {
     TABLE.iter(read)
 }
 
-/// Finds the container with this id.
-pub(crate) fn find_number<'g>(read: &'g ReadGuard, number: u64) -> Option<&'g Container> {
-    iter(read).find(|container| container.id.number == number)
+/// Finds the container with this id, while it has an init. Process context.
+pub(crate) fn find_number(read: &ReadGuard, number: u64) -> Option<&Container> {
+    let ns = Namespace::of_id(read, number)?;
+    find_at(read, ns.key()).filter(|container| container.id.number == number)
 }
 
 pub(crate) fn failed_births() -> u64 {
@@ -176,6 +178,9 @@ fn insert(
         let refused = TABLE.insert(&mut write, node).err();
         if refused.is_none() {
             descent::link(&read, &mut write, ns.key());
+            if is_set {
+                demand_of_newborn(&read, &mut write, ns);
+            }
         }
         break (refused, is_set);
     };
@@ -184,6 +189,14 @@ fn insert(
         None | Some(InsertError::Exists(_)) => Ok(is_set),
         // Its chain is full: as without memory, it inherits.
         Some(_) => Err(AllocError),
+    }
+}
+
+#[cold]
+fn demand_of_newborn(read: &ReadGuard, write: &mut RegistryGuard, ns: Namespace<'_>) {
+    if let Some(container) = find_at(read, ns.key()) {
+        let own = *container.own.get(write);
+        demand::exchange(write, &Own::new(), &own);
     }
 }
 
@@ -262,6 +275,10 @@ pub(crate) fn end(ns: Namespace<'_>) {
     if let Some(removed) = TABLE.remove(&mut write, ns.key()) {
         let container = removed.value();
         let had_policy = container.own.get(&write).is_set();
+        if had_policy {
+            let own = *container.own.get(&write);
+            demand::exchange(&mut write, &own, &Own::new());
+        }
         let held = container.pin.get_mut(&mut write).take();
         memory::forget(&read, &mut write, container);
         descent::unlink(&read, &mut write, container);
@@ -318,6 +335,7 @@ fn take_out(id: Id, keep: &mut impl FnMut(u64, Own)) {
     };
     let container = removed.value();
     let own = *container.own.get(&write);
+    demand::exchange(&mut write, &own, &Own::new());
     let held = container.pin.get_mut(&mut write).take();
     memory::forget(&read, &mut write, container);
     descent::unlink(&read, &mut write, container);
@@ -466,7 +484,8 @@ pub(crate) fn change(
             drop(read);
             continue;
         }
-        *container.own.get_mut(&mut write) = *own;
+        let before = core::mem::replace(container.own.get_mut(&mut write), *own);
+        demand::exchange(&mut write, &before, own);
         pin(&mut write, container, own.is_set());
         let mut next = Some(container);
         while let (Some(heir), Some(mut snapshot)) = (next, fresh.pop()) {

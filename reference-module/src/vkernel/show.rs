@@ -8,7 +8,7 @@ use crate::output::Output;
 use crate::parameter;
 use crate::registry;
 use core::fmt::Write;
-use vk_ffi_shims::{with_memcg, ControlGuard, Feature, Init, ReadGuard};
+use vk_ffi_shims::{with_memcg, ControlGuard, Feature, Init, Namespace, ReadGuard};
 use vk_reference_module::{
     Comm, Errno, Key, Own, Refusal, Request, Setting, Shown, Source, Target,
 };
@@ -161,7 +161,7 @@ pub(crate) fn show<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
             return Ok(());
         }
     };
-    if !live()?.iter().any(|facts| facts.number == number) {
+    if Namespace::of_id(&ReadGuard::new(), number).is_none() {
         return Err(gone());
     }
     let own = own_of(&control, number).unwrap_or_default();

@@ -3,7 +3,7 @@
 use crate::charge;
 use crate::container::{Container, Counters};
 use crate::control::{gone, no_lines, Answer};
-use crate::facts::live;
+use crate::facts;
 use crate::output::Output;
 use crate::registry;
 use crate::vote;
@@ -26,11 +26,8 @@ pub(crate) fn stat<'a>(request: &Request<'a>, out: &mut Output) -> Answer<'a> {
         None => None,
     };
     let mut is_found = false;
-    let live = live()?;
-    for facts in live.iter() {
-        if wanted.is_some_and(|number| number != facts.number) {
-            continue;
-        }
+    let found = wanted.map_or_else(facts::live, facts::one)?;
+    for facts in found.iter() {
         is_found = true;
         let read = ReadGuard::new();
         let Some(ns) = facts.namespace(&read) else {

@@ -60,24 +60,32 @@ pub(crate) fn overpromise(id: Id, own: &Own) -> Option<Overpromise> {
         return None;
     }
     let machine = overcommit::machine();
+    let (policy, memory) = raised(id, own, &machine)?;
     let mut promises = Promises::new();
-    let mut raised = None;
+    promises.add(&policy, &memory);
     each_container(|read, ns, container| {
-        let now = promise(read, ns, container, container.effective(read), &machine);
         if container.id != id {
-            return now.iter().for_each(|it| promises.add(&it.0, &it.1));
-        }
-        let preview = registry::preview(read, id, own);
-        let then = preview.and_then(|it| promise(read, ns, container, &it, &machine));
-        if let Some((policy, memory)) = then {
-            promises.add(&policy, &memory);
-            let limit = |(policy, memory)| commit_limit_pages(&policy, &memory);
-            raised = then.filter(|_| now.map(limit) < then.map(limit));
+            let now = promise(read, ns, container, container.effective(read), &machine);
+            now.iter().for_each(|it| promises.add(&it.0, &it.1));
         }
     });
-    let (policy, memory) = raised?;
     let checked = check_promise(&policy, &memory).and_then(|()| promises.check(&all(&machine)));
     checked.err()
+}
+
+/// What the container `id` would promise with `own`, if that is more than now.
+fn raised(id: Id, own: &Own, machine: &overcommit::Machine) -> Option<(Policy, Memory)> {
+    if !is_enforced() {
+        return None;
+    }
+    let read = ReadGuard::new();
+    let ns = Namespace::of_id(&read, id.number)?;
+    let container = registry::find_at(&read, ns.key()).filter(|it| it.id == id)?;
+    let now = promise(&read, ns, container, container.effective(&read), machine);
+    let preview = registry::preview(&read, id, own)?;
+    let then = promise(&read, ns, container, &preview, machine)?;
+    let limit = |it: &(Policy, Memory)| commit_limit_pages(&it.0, &it.1);
+    (now.as_ref().map(limit) < Some(limit(&then))).then_some(then)
 }
 
 /// The sum of the limits, and what the machine has, in pages. Process context.

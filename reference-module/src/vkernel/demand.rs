@@ -1,0 +1,171 @@
+//! What all containers need together: hooks, gates, and room in what the kernel reads where nothing
+//! can be caught.
+//!
+//! It is counted as it changes, so that a request costs the same however many containers there are.
+//! Only when the widest value of a key is gone while others have the key, those are looked at.
+//!
+//! Who locks: the registry's lock, for one change; for the look at the others once for each of them.
+//! What may sleep: nothing. When a thing is seen: what was exchanged, by every [`Demand::now`] that
+//! begins later.
+
+use crate::parameter::Widest;
+use crate::registry;
+use vk_ffi_shims::{Feature, ReadGuard, RegistryCell, RegistryGuard};
+use vk_reference_module::{features, Key, Own};
+use vk_sysctl::Inside;
+
+/// How many features there are.
+const FEATURES: usize = Feature::COUNT;
+
+/// Of what all containers have of their own, without `default`.
+static COUNTED: RegistryCell<Demand> = RegistryCell::new(Demand::new());
+
+/// How many times each thing is needed.
+#[derive(Clone, Copy)]
+pub(crate) struct Demand {
+    features: [u32; FEATURES],
+    gate: u32,
+    zero_page: u32,
+    pub(crate) widest: Widest,
+}
+
+impl Demand {
+    const fn new() -> Self {
+        Self {
+            features: [0; FEATURES],
+            gate: 0,
+            zero_page: 0,
+            widest: Widest::new(),
+        }
+    }
+
+    /// What one container needs that has these values.
+    pub(crate) fn of(own: &Own) -> Self {
+        let mut demand = Self::new();
+        demand.add(own);
+        demand
+    }
+
+    /// What is needed now, `default` included.
+    pub(crate) fn now() -> Self {
+        widen_again();
+        let mut demand = *COUNTED.get(&RegistryGuard::lock());
+        demand.add(&registry::default_own());
+        demand
+    }
+
+    pub(crate) fn needs(&self, feature: Feature) -> bool {
+        self.features
+            .get(feature as usize)
+            .is_some_and(|count| *count != 0)
+    }
+
+    pub(crate) fn needs_gate(&self) -> bool {
+        self.gate != 0
+    }
+
+    pub(crate) fn needs_zero_page(&self) -> bool {
+        self.zero_page != 0
+    }
+
+    /// Needs `feature` once more.
+    pub(crate) fn mark(&mut self, feature: Feature) {
+        if let Some(count) = self.features.get_mut(feature as usize) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    fn add(&mut self, own: &Own) {
+        each_need(own, |feature| self.mark(feature));
+        self.gate = self.gate.saturating_add(own.needs_gate().into());
+        self.zero_page = self.zero_page.saturating_add(own.needs_zero_page().into());
+        self.widest.add(own);
+    }
+
+    fn remove(&mut self, own: &Own) {
+        each_need(own, |feature| {
+            if let Some(count) = self.features.get_mut(feature as usize) {
+                *count = count.saturating_sub(1);
+            }
+        });
+        self.gate = self.gate.saturating_sub(own.needs_gate().into());
+        self.zero_page = self.zero_page.saturating_sub(own.needs_zero_page().into());
+        self.widest.remove(own);
+    }
+}
+
+/// A container has `after` of its own now, and had `before`.
+pub(crate) fn exchange(write: &mut RegistryGuard, before: &Own, after: &Own) {
+    let counted = COUNTED.get_mut(write);
+    counted.remove(before);
+    counted.add(after);
+}
+
+/// Looks for the widest values among those that are left, if one is gone.
+fn widen_again() {
+    if !COUNTED
+        .get_mut(&mut RegistryGuard::lock())
+        .widest
+        .begin_again()
+    {
+        return;
+    }
+    let read = ReadGuard::new();
+    for container in registry::iter(&read) {
+        let mut write = RegistryGuard::lock();
+        let still = registry::find_at(&read, container.id.address);
+        if still.is_some_and(|it| it.id == container.id) {
+            let own = *container.own.get(&write);
+            COUNTED.get_mut(&mut write).widest.raise(&own);
+        }
+    }
+}
+
+/// The features of huge pages and of the commit accounting that the values `own` need.
+fn needs(own: &Own) -> impl Iterator<Item = Feature> {
+    let overcommit = own.has_overcommit();
+    let thp = own.thp();
+    // khugepaged goes by one policy without it, where the kernel has no place for the vote.
+    let votes = thp.enabled.is_some() || thp.shmem_enabled.is_some();
+    let is_served = |feature: Feature| feature.refusal().is_empty();
+    [
+        (Feature::Sysctl, overcommit),
+        (Feature::Overcommit, overcommit),
+        (
+            Feature::Thp,
+            thp.enabled.is_some() || thp.khugepaged.is_some() || own.needs_gate(),
+        ),
+        (Feature::ThpDefrag, thp.defrag.is_some()),
+        (Feature::ThpShmem, thp.shmem_enabled.is_some()),
+        (Feature::ThpZeroPage, thp.use_zero_page.is_some()),
+        (Feature::ThpVote, votes && is_served(Feature::ThpVote)),
+        (
+            Feature::ThpVoteScan,
+            votes
+                && is_served(Feature::ThpVoteScan)
+                && !(is_served(Feature::ThpVote) && is_served(Feature::ThpVoteFile)),
+        ),
+        (
+            Feature::ThpVoteFile,
+            votes && is_served(Feature::ThpVoteFile),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(feature, needed)| needed.then_some(feature))
+}
+
+/// Tells each feature that the values `own` need.
+fn each_need(own: &Own, mut then: impl FnMut(Feature)) {
+    needs(own).for_each(&mut then);
+    for key in Key::ALL {
+        let (Key::Sysctl(name), Some(_)) = (key, own.get(key)) else {
+            continue;
+        };
+        features(name).iter().copied().for_each(&mut then);
+        // Without it root of a user namespace stays refused, as `features` says.
+        let is_served = Feature::Permission.refusal().is_empty();
+        if is_served && own.rule(key).inside == Inside::ReadWrite {
+            then(Feature::Permission);
+        }
+    }
+}
