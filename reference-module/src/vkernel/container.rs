@@ -3,8 +3,9 @@
 use crate::books::{Charged, Shared};
 use crate::descent::Links;
 use core::sync::atomic::{AtomicU64, Ordering};
+use kernel::alloc::KBox;
 use vk_ffi_shims::vk_nshash::Key as Address;
-use vk_ffi_shims::{Mark, Namespace, Pin, Published, Reading, RegistryCell, Tree};
+use vk_ffi_shims::{Mark, Namespace, Pin, Published, Reading, RegistryCell, RegistryGuard, Tree};
 use vk_reference_module::{Own, Places};
 use vk_sysctl::{Audit, Burst};
 
@@ -53,7 +54,8 @@ pub(crate) struct Container {
     pub(crate) links: RegistryCell<Links>,
     /// From its first commit policy on.
     pub(crate) books: RegistryCell<Option<Shared>>,
-    pub(crate) own: RegistryCell<Own>,
+    /// What was set for it, if anything was.
+    pub(crate) own: RegistryCell<Option<KBox<Own>>>,
     /// Held while a policy of its own is enforced.
     pub(crate) pin: RegistryCell<Option<Pin>>,
     pub(crate) effective: Published<Snapshot>,
@@ -109,7 +111,7 @@ impl Container {
             parent: None,
             links: RegistryCell::new(Links::new()),
             books: RegistryCell::new(None),
-            own: RegistryCell::new(Own::new()),
+            own: RegistryCell::new(None),
             pin: RegistryCell::new(None),
             effective: Published::shared(&HOST),
             places: RegistryCell::new(Places::new()),
@@ -122,6 +124,11 @@ impl Container {
             number: ns.id(),
             address: ns.key(),
         }
+    }
+
+    /// Returns what was set for it.
+    pub(crate) fn own(&self, write: &RegistryGuard) -> Own {
+        self.own.get(write).as_deref().copied().unwrap_or_default()
     }
 
     #[inline]

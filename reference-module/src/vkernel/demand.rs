@@ -115,7 +115,7 @@ fn widen_again() {
         let mut write = RegistryGuard::lock();
         let still = registry::find_at(&read, container.id.address);
         if still.is_some_and(|it| it.id == container.id) {
-            let own = *container.own.get(&write);
+            let own = container.own(&write);
             COUNTED.get_mut(&mut write).widest.raise(&own);
         }
     }

@@ -13,6 +13,9 @@
 //!   nearest ancestor that is, and so have those below it: a container's `parent` is the nearest one
 //!   around it that is in the table.
 //!
+//! A namespace is found by its address here, and by its id in the kernel's own tree of namespaces
+//! ([`find_number`]): no second index has to be kept.
+//!
 //! Who locks: what changes takes the registry's spinlock, with interrupts off, for a few lookups, and
 //! for a change of policy for a snapshot of each that inherits it; never for a walk over all. Lookups
 //! take no lock. What may sleep: `birth`, `adopt`, `clear`, `change`; not `end`. When a thing is
@@ -120,6 +123,7 @@ fn make(ns: Namespace<'_>, flags: Flags) -> core::result::Result<Boxed<Container
 struct Outfit {
     snapshot: KBox<Snapshot>,
     books: Shared,
+    own: KBox<Own>,
 }
 
 impl Outfit {
@@ -127,15 +131,19 @@ impl Outfit {
         Ok(Self {
             snapshot: KBox::new(Snapshot::host(), flags)?,
             books: books::open(flags)?,
+            own: KBox::new(Own::new(), flags)?,
         })
     }
 
     /// Gives it to a container that nobody can find yet, with `own`.
     fn fit(mut self, read: &ReadGuard, write: &mut RegistryGuard, it: &mut Container, own: Own) {
-        *it.own.get_mut(write) = own;
         pin(write, it, own.is_set());
         if own.has_overcommit() {
             *it.books.get_mut(write) = Some(self.books);
+        }
+        if own != Own::new() {
+            *self.own = own;
+            *it.own.get_mut(write) = Some(self.own);
         }
         *self.snapshot = compute(read, write, it);
         it.effective.set(self.snapshot);
@@ -195,7 +203,7 @@ fn insert(
 #[cold]
 fn demand_of_newborn(read: &ReadGuard, write: &mut RegistryGuard, ns: Namespace<'_>) {
     if let Some(container) = find_at(read, ns.key()) {
-        let own = *container.own.get(write);
+        let own = container.own(write);
         demand::exchange(write, &Own::new(), &own);
     }
 }
@@ -274,10 +282,10 @@ pub(crate) fn end(ns: Namespace<'_>) {
     let mut write = RegistryGuard::lock();
     if let Some(removed) = TABLE.remove(&mut write, ns.key()) {
         let container = removed.value();
-        let had_policy = container.own.get(&write).is_set();
-        if had_policy {
-            let own = *container.own.get(&write);
-            demand::exchange(&mut write, &own, &Own::new());
+        let own = container.own.get_mut(&mut write).take();
+        let had_policy = own.as_ref().is_some_and(|own| own.is_set());
+        if let Some(own) = &own {
+            demand::exchange(&mut write, own, &Own::new());
         }
         let held = container.pin.get_mut(&mut write).take();
         memory::forget(&read, &mut write, container);
@@ -334,7 +342,7 @@ fn take_out(id: Id, keep: &mut impl FnMut(u64, Own)) {
         return release(write, read, ());
     };
     let container = removed.value();
-    let own = *container.own.get(&write);
+    let own = container.own(&write);
     demand::exchange(&mut write, &own, &Own::new());
     let held = container.pin.get_mut(&mut write).take();
     memory::forget(&read, &mut write, container);
@@ -365,8 +373,8 @@ pub(crate) fn unpin_all() {
 }
 
 fn compute(read: &ReadGuard, write: &RegistryGuard, container: &Container) -> Snapshot {
-    let effective = effective_with(read, write, container, container.own.get(write));
-    Snapshot::new(effective, container.tree)
+    let own = container.own.get(write).as_deref();
+    Snapshot::new(effective_with(read, write, container, own), container.tree)
 }
 
 /// What would be enforced for `container` if it had `own`.
@@ -374,16 +382,18 @@ fn effective_with(
     read: &ReadGuard,
     write: &RegistryGuard,
     container: &Container,
-    own: &Own,
+    own: Option<&Own>,
 ) -> Effective {
     let mut effective = Effective::host();
     let (mut at, mut its) = (container, own);
     for _ in 0..LEVELS {
-        effective.inherit(at.id, its, || at.books.get(write).clone().map(Charged::new));
+        if let Some(its) = its {
+            effective.inherit(at.id, its, || at.books.get(write).clone().map(Charged::new));
+        }
         let Some(parent) = at.parent.and_then(|parent| TABLE.find(read, parent)) else {
             break;
         };
-        (at, its) = (parent, parent.own.get(write));
+        (at, its) = (parent, parent.own.get(write).as_deref());
     }
     effective
 }
@@ -392,7 +402,7 @@ fn effective_with(
 pub(crate) fn preview(read: &ReadGuard, id: Id, own: &Own) -> Option<Effective> {
     let write = RegistryGuard::lock();
     let container = TABLE.find(read, id.address).filter(|it| it.id == id)?;
-    Some(effective_with(read, &write, container, own))
+    Some(effective_with(read, &write, container, Some(own)))
 }
 
 /// Returns the first rule of `container` or its ancestors that does not admit `value`.
@@ -461,6 +471,10 @@ pub(crate) fn change(
     if own.has_overcommit() {
         open_books(id)?;
     }
+    let mut its = match *own == Own::new() {
+        true => None,
+        false => Some(KBox::new(*own, GFP_KERNEL)?),
+    };
     let mut room = 8;
     loop {
         let mut fresh = KVec::with_capacity(room, GFP_KERNEL)?;
@@ -484,8 +498,9 @@ pub(crate) fn change(
             drop(read);
             continue;
         }
-        let before = core::mem::replace(container.own.get_mut(&mut write), *own);
+        let before = container.own(&write);
         demand::exchange(&mut write, &before, own);
+        core::mem::swap(container.own.get_mut(&mut write), &mut its);
         pin(&mut write, container, own.is_set());
         let mut next = Some(container);
         while let (Some(heir), Some(mut snapshot)) = (next, fresh.pop()) {
@@ -507,7 +522,7 @@ fn release<T>(write: RegistryGuard, read: ReadGuard, result: T) -> T {
 
 /// Returns what the container has of its own.
 pub(crate) fn own(container: &Container) -> Own {
-    *container.own.get(&RegistryGuard::lock())
+    container.own(&RegistryGuard::lock())
 }
 
 pub(crate) fn default_own() -> Own {
