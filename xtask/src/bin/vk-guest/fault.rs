@@ -49,11 +49,10 @@ impl Fault {
         let done = work();
         let mut left = [0; 16];
         let read = self.nth.read_at(&mut left, 0);
-        // Copies to and from user space fail likewise: if this one did, all of the work did not.
-        if read.is_err() {
+        // Copies to and from user space fail likewise: if one of these did, all of the work did not.
+        if read.is_err() || self.nth.write_at(b"0", 0).is_err() {
             return Ok(None);
         }
-        self.nth.write_at(b"0", 0)?;
         Ok(left.starts_with(b"0").then_some(done))
     }
 }
