@@ -138,8 +138,9 @@ fn run_load(name: &str, what: &str, load: Load, until: Until) {
 /// Expects no cache of the kernel to have kept an object for each of the `done` things, nor for each
 /// hundredth of them.
 fn nothing_grew(before: &Slabs, done: u64) -> Outcome {
-    /// What a kernel at rest comes to have more or fewer of, in a cache.
-    const NOISE: u64 = 2000;
+    /// What a kernel at rest comes to have more or fewer of, in a cache: the areas of ended stacks, for
+    /// one, of which it lets 16,384 pages wait on two processors, five to a stack.
+    const NOISE: u64 = 4000;
     let most = NOISE + done / 100;
     let mut grown = Vec::new();
     let settled = wait_until(SETTLE_LIMIT, || {
@@ -218,8 +219,8 @@ fn crowd(_round: u64) -> Result<u64> {
     load_module()?;
     let crowd = Crowd::gather(LIVE)?;
     passes(each_is_known(&crowd))?;
-    // A request walks over all processes: with so many, most of these have ended before it comes.
-    passes(bears_while_policies_are_set(CYCLES, 4, 0))?;
+    // What a request takes does not depend on how many live: it is done before most of these end.
+    passes(bears_while_policies_are_set(CYCLES, 4, CYCLES as u64 / 20))?;
     passes(each_has_its_own_policy(&crowd))?;
     drop(crowd);
     passes(objects_are_gone())?;
