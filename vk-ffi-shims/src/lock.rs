@@ -1,5 +1,8 @@
 //! The locks of the module, as proofs.
 //!
+//! What may sleep: who holds the control mutex or the text; nobody under the two spinlocks. When a thing
+//! is seen: what is in a cell of a lock, by the next who holds it.
+//!
 //! Lock order: control, then registry, then events; control, then text.
 
 use crate::bindings;

@@ -1,4 +1,9 @@
 //! Pid namespaces.
+//!
+//! Who locks: nobody; a [`Namespace`] is good inside the read side that it was found in, and holds no
+//! reference. What may sleep: nothing here. When a thing is seen: [`Namespace::of_id`],
+//! [`Namespace::of_init`] and [`each_namespace`] see one from before its first instruction until its
+//! init is reaped.
 
 use crate::{bindings, ReadGuard};
 use core::ffi::c_void;

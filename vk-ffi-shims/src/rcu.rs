@@ -1,4 +1,8 @@
 //! The read side of RCU, and values that are freed after a grace period.
+//!
+//! Who locks: readers enter a read side; whoever publishes shows the registry's lock. What may sleep:
+//! [`rcu_barrier`], the drop of `Retirees`, and allocation as its flags say. When a thing is seen: a
+//! published value by every read that begins later; the old one lasts while a reader is left.
 
 use crate::bindings;
 use core::marker::PhantomData;

@@ -1,4 +1,7 @@
 //! Whose policy a decision is about.
+//!
+//! Who locks: nobody; RCU keeps what is found. What may sleep: nothing; any context. When a thing is
+//! seen: the namespace that a task is in from its birth to its release; past that it is the host's.
 
 use crate::bindings;
 use crate::{BriefGuard, Namespace, ReadGuard};

@@ -1,4 +1,7 @@
 //! The climb from an object to the nearest one around it that is in a table.
+//!
+//! Who locks: nobody; a read side is shown, and whoever is around an object lives as long as it does.
+//! What may sleep: nothing. When a thing is seen: as each lookup on the way sees it, not all at once.
 
 use crate::{Nested, Owner, Table};
 

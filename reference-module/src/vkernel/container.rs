@@ -1,4 +1,11 @@
 //! A pid namespace that the module knows.
+//!
+//! - Who locks: what is in a `RegistryCell` is seen and changed under the registry's lock alone; `id`,
+//!   `tree` and `parent` never change once it can be found; counters are counted by whoever comes by.
+//! - What may sleep: nothing. It holds no reference on its namespace, nor on a memory cgroup: `id` is
+//!   compared, and the address is never followed.
+//! - When a thing is seen: `effective` by whoever reads it under RCU, the old snapshot or the new one,
+//!   whole; the old one is freed when its last reader has left.
 
 use crate::books::{Charged, Shared};
 use crate::descent::Links;

@@ -4,6 +4,9 @@
 //! lock. So a link that leads nowhere, or to a namespace that was given the address later, is found
 //! out: both ends of a link must agree. The ends of a parent and of its child come in either order,
 //! as RCU callbacks do; a child whose parent went first is below nobody, and has no task any more.
+//!
+//! What may sleep: nothing, the lock is a spinlock. When a thing is seen: a newborn by the next change
+//! of what it inherits, since it is linked under the lock under which it came in.
 
 use crate::container::Container;
 use crate::registry::find_at;
