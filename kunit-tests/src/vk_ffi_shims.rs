@@ -21,8 +21,8 @@ mod suite {
     use vk_ffi_shims::vk_hook::{Backend, Group, Sleeper, State};
     #[cfg(kernel)]
     use vk_ffi_shims::{
-        kunit, overcommit, with_memcg, Boxed, ControlGuard, Flight, Ftrace, Hook, Memcg, Namespace,
-        Published, RcuBox, RcuHead, Retirees,
+        kunit, overcommit, with_memcg, Boxed, Cache, ControlGuard, Flight, Ftrace, Hook, Memcg,
+        Namespace, Published, RcuBox, RcuHead, Retirees,
     };
     #[cfg(kernel)]
     use vk_nshash::{Key, Nested, Node, Table};
@@ -301,6 +301,27 @@ mod suite {
 
     #[cfg(kernel)]
     #[test]
+    fn a_namespace_is_found_by_its_id() {
+        /// PID_NS_INIT_ID of include/uapi/linux/nsfs.h.
+        const INITIAL: u64 = 4;
+        let index = kunit::symbol(c"ns_tree_lookup_rcu");
+        assert_eq!(index.map(|it| it.is_taken), Some(true));
+        let container = Container::start();
+        assert!(container.is_some());
+        let (pid, id) = container.map_or((0, 0), |it| (it.pid, it.id));
+        let read = ReadGuard::new();
+        let of_init = Namespace::of_init(&read, pid).map(Namespace::key);
+        assert!(of_init.is_some());
+        assert_eq!(Namespace::of_id(&read, id).map(Namespace::key), of_init);
+        let others = [0, INITIAL, id.wrapping_add(1 << 32), u64::MAX];
+        assert!(others
+            .map(|it| Namespace::of_id(&read, it))
+            .iter()
+            .all(Option::is_none));
+    }
+
+    #[cfg(kernel)]
+    #[test]
     fn the_machine_has_memory_and_a_mode() {
         let (host, machine) = (overcommit::host(), overcommit::machine());
         assert!((0..=2).contains(&host.mode));
@@ -367,6 +388,62 @@ mod suite {
             assert!(first.is_ok());
             assert_eq!(refused.err().map(KBox::into_inner), Some(3));
             assert_eq!(seen, 2);
+        }
+    }
+
+    #[cfg(kernel)]
+    #[test]
+    fn a_shared_value_is_published_and_never_freed() {
+        static SHARED: u32 = 1;
+        let (value, room) = (KBox::new(2, GFP_KERNEL).ok(), Retirees::with_room(1).ok());
+        assert!(value.is_some() && room.is_some());
+        if let (Some(value), Some(mut room)) = (value, room) {
+            let published = Published::shared(&SHARED);
+            let first = *published.read(&ReadGuard::new());
+            let is_replaced = published.replace(&mut WriteGuard::lock(), value, &mut room);
+            let second = *published.read(&ReadGuard::new());
+            drop(room);
+            drop(published);
+            drop(Published::shared(&SHARED));
+            assert!(is_replaced.is_ok());
+            assert_eq!((first, second, SHARED), (1, 2, 1));
+        }
+    }
+
+    #[cfg(kernel)]
+    #[test]
+    fn a_cache_gives_memory_while_it_is_open() {
+        static CACHE: Cache<Treasure> = Cache::new();
+        static GONE: Gone = Gone::new();
+        GONE.reset();
+        let made = || RcuBox::new_in(&CACHE, GFP_KERNEL, || Treasure::new(&GONE)).ok();
+        let before = made().is_none();
+        let is_open = CACHE.open(c"vk_kunit").is_ok();
+        let (kept, retired) = (made(), made());
+        let are_whole = [&kept, &retired].map(|it| it.as_ref().is_some_and(|it| it.is_whole()));
+        drop(kept);
+        retired.into_iter().for_each(RcuBox::retire);
+        barrier();
+        CACHE.close();
+        assert!(before && is_open && made().is_none());
+        assert_eq!(are_whole, [true; 2]);
+        assert_eq!((GONE.count(), GONE.broken()), (2, 0));
+    }
+
+    #[cfg(kernel)]
+    #[test]
+    fn a_value_that_nobody_can_see_yet_is_freed_at_once() {
+        static GONE: Gone = Gone::new();
+        GONE.reset();
+        let value = || KBox::new(Treasure::new(&GONE), GFP_KERNEL).ok();
+        let both = value().zip(value());
+        assert!(both.is_some());
+        if let Some((first, second)) = both {
+            let mut published = Published::new(first);
+            published.set(second);
+            assert_eq!((GONE.count(), GONE.broken()), (1, 0));
+            drop(published);
+            assert_eq!((GONE.count(), GONE.broken()), (2, 0));
         }
     }
 
