@@ -85,8 +85,7 @@ pub(crate) fn add(lab: &Lab, variant: Option<Variant>, payload: &mut Payload) ->
     fs::create_dir_all(&dir)?;
     let path = dir.join(CSV);
     fs::write(&path, Hookability::of(&vmlinux)?.csv()?)?;
-    payload.add(CSV, path);
-    Ok(())
+    payload.add(CSV, path)
 }
 
 /// The name of the check.

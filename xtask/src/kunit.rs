@@ -44,7 +44,7 @@ pub(crate) fn run(lab: &Lab, variant: Variant, report: &mut Report) -> Result<()
 
 fn boot(lab: &Lab, variant: Variant, object: PathBuf, report: &mut Report) -> Result<()> {
     let mut payload = lab.payload()?;
-    payload.add("vk_kunit.ko", object);
+    payload.add("vk_kunit.ko", object)?;
     let mut guest = lab.guest(Some(variant))?;
     guest.append = "loglevel=7 kunit.enable=1 kunit.autorun=1".to_owned();
     let console = lab.cache.logs().join("kunit-console.log");

@@ -100,13 +100,12 @@ impl Lab {
             Some(variant) => self.kernel(variant)?.kdir,
         };
         let object = Module::Reference.build(&self.cache, Some(&self.root), &kdir)?;
-        payload.add("vkernel.ko", object);
+        payload.add("vkernel.ko", object)?;
         neighbours::add(&self.cache, &self.root, &kdir, payload)?;
         let advice = "see the compiler's message";
         step(&self.cache.logs(), "vkctl", advice, |step| {
             let vkctl = workspace::build_binary(step, "vkctl", "vkctl", &[])?;
-            payload.add("vkctl", vkctl);
-            Ok(())
+            payload.add("vkctl", vkctl)
         })
     }
 
@@ -119,7 +118,7 @@ impl Lab {
         let advice = "see the compiler's message";
         step(&self.cache.logs(), "guest program", advice, |step| {
             let program = workspace::build_binary(step, "xtask", "vk-guest", &[])?;
-            Ok(Payload::new(program))
+            Payload::new(&program)
         })
     }
 }

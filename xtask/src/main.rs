@@ -46,6 +46,7 @@ mod shims;
 mod source;
 mod step;
 mod stranger;
+mod sum;
 mod test;
 mod torture;
 mod verify_hw;

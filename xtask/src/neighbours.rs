@@ -63,7 +63,7 @@ pub(crate) fn add(cache: &Cache, root: &Root, kdir: &Path, payload: &mut Payload
         Ok(dir)
     })?;
     for object in OBJECTS {
-        payload.add(object, dir.join(object));
+        payload.add(object, dir.join(object))?;
     }
     Ok(())
 }

@@ -36,7 +36,7 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     lab.add_module(&mut guest_payload, None)?;
     let dir = build(&lab)?;
     for program in programs(MM) {
-        guest_payload.add(&payload(program), dir.join(program));
+        guest_payload.add(&payload(program), dir.join(program))?;
     }
     let guest = lab.guest(None)?;
     let console = lab.cache.logs().join("selftests-console.log");

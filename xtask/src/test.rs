@@ -1,11 +1,9 @@
 //! `test`: everything that must hold, area by area.
 
-use std::path::Path;
 use std::process::ExitCode;
-use std::thread;
 use std::time::Duration;
 
-use anyhow::{anyhow, bail, Result};
+use anyhow::{bail, Result};
 use xtask::request::Request;
 
 use crate::guest::Guest;
@@ -13,15 +11,32 @@ use crate::kernel::Variant;
 use crate::lab::Lab;
 use crate::payload::Payload;
 use crate::report::Report;
+use crate::sum::Sum;
 use crate::{check, hookability, ibt, insn, kunit, leaves, stranger, torture};
 
 /// How long the guest may take for all its areas.
 const GUEST_LIMIT: Duration = Duration::from_secs(3600);
 
-/// The areas in which the module comes and goes; they take as long as all the others together.
-///
-/// They have a guest of their own beside that of the others.
-const COMING_AND_GOING: &[&str] = &["lifecycle", "hook", "inline", "coexist", "stranger"];
+/// How many guests run side by side: checks wait for most of their time.
+const SIDE_BY_SIDE: usize = 3;
+
+/// The areas of each guest; those that take longest begin first.
+const GUESTS: &[&[&str]] = &[
+    &["lifecycle", "hook", "coexist"],
+    &["overcommit", "sysctl", "limits", "control", "registry"],
+    &[
+        "lab",
+        "hookability",
+        "fit",
+        "host",
+        "thp",
+        "knobs",
+        "view",
+        "userland",
+    ],
+    &["inline"],
+    &["stranger"],
+];
 
 /// Where an area's checks run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,125 +134,140 @@ fn run_booted(
     wanted: &Wanted<'_>,
     report: &mut Report,
 ) -> Result<()> {
-    let in_place = |place: Place| {
-        let areas = areas.iter().filter(move |(_, its)| *its == place);
-        areas
-            .map(|(name, _)| (*name).to_owned())
-            .collect::<Vec<_>>()
-    };
-    if !in_place(Place::Source).is_empty() {
+    let has = |places: &[Place]| areas.iter().any(|(_, its)| places.contains(its));
+    if has(&[Place::Source]) {
         insn::area(lab, wanted.only, report)?;
     }
-    if !in_place(Place::Kunit).is_empty() {
-        kunit::run(lab, wanted.kernel.unwrap_or(Variant::Test), report)?;
-    }
-    let mut guest = in_place(Place::Guest);
-    let mut with_module = in_place(Place::Module);
     let mut payload = lab.payload()?;
-    if guest.iter().any(|area| area == "hookability") {
+    let mut areas = areas.to_vec();
+    if areas.iter().any(|(area, _)| *area == "hookability") {
         hookability::add(lab, wanted.kernel, &mut payload)?;
     }
-    // They live as long as the payload is packed from them.
-    let mut strangers = None;
-    for area in in_place(Place::Stranger) {
-        match stranger::build(lab, report) {
-            Ok(built) => {
-                built
-                    .objects()
-                    .for_each(|(name, path)| payload.add(name, path));
-                strangers = Some(built);
-                with_module.push(area);
-            }
-            Err(error) => {
-                let why = format!("{error:#}, expected the modules to build");
-                report.failed(format!("{area}/modules"), why);
-            }
+    if has(&[Place::Module, Place::Stranger])
+        && !adds_module(lab, &areas, wanted, &mut payload, report)?
+    {
+        areas.retain(|(_, place)| ![Place::Module, Place::Stranger].contains(place));
+    }
+    let guest = match has(&[Place::Guest, Place::Module, Place::Stranger]) {
+        true => Some(lab.guest(wanted.kernel)?),
+        false => None,
+    };
+    let variant = wanted.kernel.unwrap_or(Variant::Test);
+    let sum = Sum::default();
+    let workers = rayon::ThreadPoolBuilder::new().num_threads(SIDE_BY_SIDE);
+    workers.build()?.in_place_scope_fifo(|scope| {
+        let runs = |areas: Vec<String>, payload: Payload| {
+            let (Some(guest), false) = (&guest, areas.is_empty()) else {
+                return;
+            };
+            let sum = &sum;
+            scope.spawn_fifo(move |_| {
+                sum.take(|report| run_guest(guest, &payload, areas, lab, wanted, report));
+            });
+        };
+        let of_guest = |group: &[&str], place: fn(Place) -> bool| -> Vec<String> {
+            let its = areas
+                .iter()
+                .filter(|(area, its)| group.contains(area) && place(*its));
+            its.map(|(area, _)| (*area).to_owned()).collect()
+        };
+        for group in GUESTS {
+            let is_ready = |place| place == Place::Guest || place == Place::Module;
+            runs(of_guest(group, is_ready), payload.clone());
         }
-    }
-    if !with_module.is_empty() {
-        match lab.add_module(&mut payload, wanted.kernel) {
-            Ok(()) => {
-                let is_wanted = wanted.only.is_none_or(|part| leaves::NAME.contains(part));
-                let fits = with_module.iter().any(|area| area == "fit");
-                if is_wanted && fits {
-                    leaves::check(report);
-                }
-                if fits && wanted.only.is_none_or(|part| ibt::NAME.contains(part)) {
-                    ibt::check(report);
-                }
-                guest.extend(with_module);
-            }
-            Err(error) => with_module.iter().for_each(|area| {
-                let why = format!("{error:#}, expected the module to build");
-                report.failed(format!("{area}/module"), why);
-            }),
+        if areas.iter().any(|(_, place)| *place == Place::Kunit) {
+            scope.spawn_fifo(|_| sum.take(|report| kunit::run(lab, variant, report)));
         }
-    }
-    if !guest.is_empty() {
-        run_guests(lab, &payload, guest, wanted, report)?;
-    }
-    drop(strangers);
-    if !in_place(Place::Debug).is_empty() {
-        torture::short(lab, report)?;
-    }
-    Ok(())
+        if areas.iter().any(|(_, place)| *place == Place::Debug) {
+            scope.spawn_fifo(|_| sum.take(|report| torture::short(lab, report)));
+        }
+        // Meanwhile, what takes the longest to build.
+        if areas.iter().any(|(_, place)| *place == Place::Stranger) {
+            sum.take(|report| {
+                let mut payload = payload.clone();
+                if adds_strangers(lab, &mut payload, report)? {
+                    let is_theirs = |place| place == Place::Stranger;
+                    GUESTS
+                        .iter()
+                        .for_each(|group| runs(of_guest(group, is_theirs), payload.clone()));
+                }
+                Ok(())
+            });
+        }
+    });
+    sum.into_report(report)
 }
 
-/// Runs the areas in two guests side by side: many checks wait for most of their time.
-fn run_guests(
+/// Adds the module, and checks its objects; or reports that it does not build.
+fn adds_module(
     lab: &Lab,
-    payload: &Payload,
-    areas: Vec<String>,
+    areas: &[(&str, Place)],
     wanted: &Wanted<'_>,
+    payload: &mut Payload,
     report: &mut Report,
-) -> Result<()> {
-    let guest = lab.guest(wanted.kernel)?;
-    let comes_and_goes = |area: &String| COMING_AND_GOING.contains(&area.as_str());
-    let (second, first): (Vec<_>, Vec<_>) = areas.into_iter().partition(comes_and_goes);
-    let shares = [("console.log", first), ("console-2.log", second)];
-    let reports = thread::scope(|scope| {
-        let running: Vec<_> = shares
-            .into_iter()
-            .filter(|(_, areas)| !areas.is_empty())
-            .map(|(console, areas)| {
-                let console = lab.cache.logs().join(console);
-                let guest = &guest;
-                scope.spawn(move || run_guest(guest, payload, areas, wanted, &console))
-            })
-            .collect();
-        let joined = running.into_iter().map(|guest| {
-            let panicked = |_| Err(anyhow!("the thread of a guest panicked"));
-            guest.join().unwrap_or_else(panicked)
-        });
-        joined.collect::<Vec<_>>()
-    });
-    for of_one in reports {
-        report.add(of_one?);
+) -> Result<bool> {
+    let with_module = || {
+        let its = areas.iter();
+        its.filter(|(_, place)| [Place::Module, Place::Stranger].contains(place))
+    };
+    if let Err(error) = lab.add_module(payload, wanted.kernel) {
+        for (area, _) in with_module() {
+            let why = format!("{error:#}, expected the module to build");
+            report.failed(format!("{area}/module"), why);
+        }
+        return Ok(false);
     }
-    Ok(())
+    let fits = with_module().any(|(area, _)| *area == "fit");
+    let is_wanted = |name: &str| fits && wanted.only.is_none_or(|part| name.contains(part));
+    if is_wanted(leaves::NAME) {
+        leaves::check(report);
+    }
+    if is_wanted(ibt::NAME) {
+        ibt::check(report);
+    }
+    Ok(true)
+}
+
+/// Adds other people's modules, or reports that they do not build.
+fn adds_strangers(lab: &Lab, payload: &mut Payload, report: &mut Report) -> Result<bool> {
+    match stranger::build(lab, report) {
+        Ok(built) => {
+            for (name, path) in built.objects() {
+                payload.add(name, path)?;
+            }
+            Ok(true)
+        }
+        Err(error) => {
+            let why = format!("{error:#}, expected the modules to build");
+            report.failed("stranger/modules", why);
+            Ok(false)
+        }
+    }
 }
 
 fn run_guest(
     guest: &Guest,
     payload: &Payload,
     areas: Vec<String>,
+    lab: &Lab,
     wanted: &Wanted<'_>,
-    console: &Path,
-) -> Result<Report> {
-    let mut report = Report::default();
+    report: &mut Report,
+) -> Result<()> {
+    let first = areas.first().map_or("guest", String::as_str);
+    let console = lab.cache.logs().join(format!("console-{first}.log"));
     let request = Request::Test {
         areas: areas.clone(),
         only: wanted.only.map(str::to_owned),
         is_inline: wanted.is_inline,
     };
-    guest.run(payload, &request, console, GUEST_LIMIT, &mut report)?;
+    guest.run(payload, &request, &console, GUEST_LIMIT, report)?;
     for area in areas {
         if !report.has_begun(&area) {
             let why = "the guest ended before this area, expected it to run";
             report.failed(format!("{area}/begin"), why);
         }
     }
-    Ok(report)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -253,10 +283,12 @@ mod tests {
     }
 
     #[test]
-    fn shares_areas_that_there_are() -> Result<()> {
-        let named: Vec<_> = COMING_AND_GOING.iter().map(ToString::to_string).collect();
-        assert_eq!(wanted_areas(&named)?.len(), named.len());
-        Ok(())
+    fn each_area_of_a_guest_is_in_one() {
+        let is_booted = |place| [Place::Guest, Place::Module, Place::Stranger].contains(&place);
+        for (area, place) in AREAS {
+            let its = GUESTS.iter().filter(|group| group.contains(area)).count();
+            assert_eq!(its, usize::from(is_booted(*place)), "{area}");
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(crate) fn run(is_once: bool, is_json: bool) -> Result<ExitCode> {
     let mut payload = lab.payload()?;
     lab.add_module(&mut payload, None)?;
     let object = Module::Bench.build(&lab.cache, Some(&lab.root), &lab.kdir()?)?;
-    payload.add("vk_bench.ko", object);
+    payload.add("vk_bench.ko", object)?;
     let mut guest = lab.guest(None)?;
     guest.accel = Accel::Icount;
     guest.append = APPEND.to_owned();

@@ -31,7 +31,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     let kdir = lab.kernel(Variant::Test)?.kdir;
     let object = Module::Kunit.build(&lab.cache, Some(&lab.root), &kdir)?;
     let mut payload = lab.payload()?;
-    payload.add("vk_kunit.ko", object);
+    payload.add("vk_kunit.ko", object)?;
     let mut guest = lab.guest(Some(Variant::Test))?;
     guest.accel = Accel::Icount;
     let suite = "kunit.enable=1 kunit.autorun=1 kunit.filter_glob=vk_lookup*";
