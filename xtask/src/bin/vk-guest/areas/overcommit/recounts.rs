@@ -5,6 +5,9 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::areas::overcommit::scouts::{holds, sent, stat, NoReserves};
+use crate::demo::postgres::REFUSAL;
+use crate::dmesg::KernelLog;
+use crate::policy::{set, target};
 use crate::problem::{expect, expect_eq, Outcome};
 use crate::scout::{Order, Scout};
 
@@ -65,4 +68,87 @@ pub(super) fn who_is_granted_pays_for_few_recounts() -> Outcome {
         seen,
         format!("{most} at most"),
     )
+}
+
+/// The kernel's own line is limited to ten in five seconds, and so is ours.
+pub(super) fn who_is_refused_does_not_fill_the_log() -> Outcome {
+    const TIMES: usize = 1000;
+    const BURST: u64 = 10;
+    const EACH_S: u64 = 5;
+    let _all = NoReserves::put()?;
+    let mut scout = at_the_limit()?;
+    let log = KernelLog::from_now()?;
+    let begun = Instant::now();
+    knocks(&mut scout, 16_384, TIMES)?;
+    let most = BURST * (2 + begun.elapsed().as_secs() / EACH_S);
+    let lines = log.lines()?;
+    let count = lines.iter().filter(|line| line.contains(REFUSAL)).count() as u64;
+    expect(
+        count <= most,
+        format!("{count} lines for {TIMES} refusals"),
+        format!("{most} at most"),
+    )
+}
+
+/// What is asked for fits both: mode 1, and mode 2 with the limit that is set with it.
+pub(super) fn a_new_mode_and_its_limit_are_one_to_who_asks() -> Outcome {
+    const TIMES: usize = 20_000;
+    const CHANGES: usize = 100;
+    const EITHER: [&[(&str, &str)]; 2] = [
+        &[
+            ("vm.overcommit_memory", "1"),
+            ("vm.overcommit_kbytes", "4096"),
+        ],
+        &[
+            ("vm.overcommit_memory", "2"),
+            ("vm.overcommit_kbytes", "1048576"),
+        ],
+    ];
+    let _all = NoReserves::put()?;
+    let mut scout = sent(EITHER[0])?;
+    let ns = target(scout.namespace()?);
+    scout.tell_to(&Order::Knock {
+        pages: 4096,
+        times: TIMES,
+    })?;
+    for change in 1..=CHANGES {
+        set(&ns, EITHER[change % 2])?;
+    }
+    let granted = scout.report("knocking")?.unwrap_or_default();
+    expect_eq("how many were granted", granted, TIMES.to_string())
+}
+
+/// Two tasks of one container, each of which holds its own mmap lock when it looks at the other's.
+pub(super) fn two_who_recount_each_other_go_on() -> Outcome {
+    const TIMES: usize = 3000;
+    /// Both fit beside the other, and not twice: every other time is a recount.
+    const PAGES: usize = 3000;
+    const RECOUNTS: u64 = 100;
+    let _all = NoReserves::put()?;
+    let mut first = sent(LIMITED)?;
+    let mut second = Scout::send()?;
+    let ns = format!("/proc/{}/ns/pid", first.pid()?);
+    second.does(&Order::Enter(ns))?;
+    for scout in [&mut first, &mut second] {
+        expect_eq("48 MiB", holds(scout, 48)?.as_str(), "ok")?;
+    }
+    let before = stat(&first, "recounts")?;
+    let order = Order::Knock {
+        pages: PAGES,
+        times: TIMES,
+    };
+    first.tell_to(&order)?;
+    second.tell_to(&order)?;
+    for scout in [&mut first, &mut second] {
+        let granted = scout.report("knocking")?.unwrap_or_default();
+        expect(granted != "0", "nothing granted", "some")?;
+    }
+    let recounts = stat(&first, "recounts")? - before;
+    expect(
+        recounts > RECOUNTS,
+        format!("{recounts} recounts"),
+        format!("more than {RECOUNTS}"),
+    )?;
+    // What each was charged meanwhile is in no sum any more.
+    expect_eq("20 MiB", holds(&mut first, 20)?.as_str(), "ok")
 }

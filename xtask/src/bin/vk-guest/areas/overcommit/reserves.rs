@@ -1,9 +1,11 @@
 //! What mode 2 keeps back, which each container can have for itself.
 
+use anyhow::Result;
+
 use crate::areas::overcommit::scouts::{holds, sent, takes};
 use crate::policy::{set, target, ADMIN_RESERVE, USER_RESERVE};
 use crate::problem::{expect_eq, Outcome};
-use crate::scout::{Kind, Order};
+use crate::scout::{Kind, Order, Scout};
 use crate::setting::{read, Setting};
 
 /// A limit of 128 MiB, of which nothing is kept back.
@@ -28,6 +30,23 @@ pub(super) fn the_admins_reserve_is_the_containers_own() -> Outcome {
     expect_eq("a user's", holds(&mut user, 100)?.as_str(), "ENOMEM")?;
     expect_eq("an admin's", holds(&mut admin, 100)?.as_str(), "ok")?;
     expect_eq("the host's", read(ADMIN_RESERVE)?.as_str(), "131072")
+}
+
+/// Linux itself asks for the capability in the first user namespace.
+pub(super) fn root_of_a_rootless_container_is_its_admin() -> Outcome {
+    let rootless = || -> Result<Scout> {
+        let mut scout = Scout::send()?;
+        scout.does(&Order::NewUser)?;
+        scout.does(&Order::NewPid)?;
+        let ns = target(scout.namespace()?);
+        set(&ns, LIMITED)?;
+        set(&ns, &[("vm.admin_reserve_kbytes", "65536")])?;
+        Ok(scout)
+    };
+    let (mut root, mut user) = (rootless()?, rootless()?);
+    user.does(&Order::DropAdmin)?;
+    expect_eq("a user's", holds(&mut user, 100)?.as_str(), "ENOMEM")?;
+    expect_eq("root's", holds(&mut root, 100)?.as_str(), "ok")
 }
 
 /// A 32nd of the process is kept back from it, but not more than this.
