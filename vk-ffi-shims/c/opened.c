@@ -9,11 +9,15 @@
  * security_file_free(), when nobody else has it any more. Files that were opened before are not
  * known, nor are those of FMODE_NOACCOUNT and FMODE_BACKING, which the kernel does not count either.
  *
+ * Most opens find the pool there and a place free, and take no lock and no memory.
+ *
  * Locks, all leaves, with interrupts off, for fput() may be called anywhere: vk_pools_lock; the
- * buckets' own bits.
+ * buckets' own bits, for who found no place.
  */
+#include <linux/atomic.h>
 #include <linux/capability.h>
 #include <linux/err.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/hash.h>
 #include <linux/hashtable.h>
@@ -35,18 +39,31 @@ struct vk_pool {
 	refcount_t files;
 };
 
-/* A file that is counted. */
+/* A file for which its bucket has no place. */
 struct vk_opened {
 	struct hlist_bl_node node;
 	const struct file *file;
 	struct vk_pool *pool;
 };
 
+/*
+ * Files that are counted. A place is taken by who opens the file, and given back by who frees it,
+ * who had it from the former: nobody else writes its pool.
+ */
+#define VK_PLACES 3
+struct vk_bucket {
+	atomic_t files;			/* how many are in it, those without a place too */
+	struct hlist_bl_head more;
+	const struct file *file[VK_PLACES];
+	struct vk_pool *pool[VK_PLACES];
+};
+static_assert(sizeof(struct vk_bucket) == 64);
+
 static DEFINE_HASHTABLE(vk_pools, 8);
 static DEFINE_SPINLOCK(vk_pools_lock);
 
-#define VK_OPENED_BITS 12
-static struct hlist_bl_head vk_opened[1 << VK_OPENED_BITS];
+#define VK_BUCKET_BITS 11
+static struct vk_bucket vk_buckets[1 << VK_BUCKET_BITS];
 
 /* Called by the stubs alone. */
 struct file *vk_handler_alloc_empty_file(int flags, const struct cred *cred);
@@ -54,12 +71,13 @@ void vk_before_security_file_free(struct file *file);
 
 /* ---- Pools ---- */
 
-/* Under RCU or the lock. */
+/* Under RCU, also that of the scheduler, or the lock. */
 static struct vk_pool *vk_pool_find(u64 ns)
 {
 	struct vk_pool *pool;
 
-	hash_for_each_possible_rcu(vk_pools, pool, node, ns, lockdep_is_held(&vk_pools_lock))
+	hash_for_each_possible_rcu(vk_pools, pool, node, ns,
+				   lockdep_is_held(&vk_pools_lock) || rcu_read_lock_sched_held())
 		if (pool->ns == ns)
 			return pool;
 	return NULL;
@@ -130,12 +148,7 @@ unsigned int vk_ns_files(const void *ns)
 	return files;
 }
 
-/* ---- Files ---- */
-
-static struct hlist_bl_head *vk_opened_bucket(const struct file *file)
-{
-	return &vk_opened[hash_ptr(file, VK_OPENED_BITS)];
-}
+/* ---- Who opens ---- */
 
 /* The numbers of the namespaces of current, the innermost first; none if it has no value. */
 static unsigned int vk_lineage_of_current(u64 numbers[MAX_PID_NS_LEVEL])
@@ -169,118 +182,205 @@ static struct vk_pool *vk_pool_of_lineage(const u64 *numbers, unsigned int depth
 	return pool;
 }
 
+/* The pool of current if that counts one file more, of at most @bound, and nobody around it counts. */
+static struct vk_pool *vk_pool_glance(unsigned long long bound)
+{
+	const struct pid_namespace *ns;
+	struct vk_pool *pool = NULL;
+	int before;
+
+	rcu_read_lock_sched();
+	ns = vk_subject_current();
+	if (ns && ns->level == 1)
+		pool = vk_pool_find(vk_ns_id(ns));
+	if (pool && !__refcount_inc_not_zero(&pool->files, &before))
+		pool = NULL;
+	rcu_read_unlock_sched();
+	if (!pool || before < bound)
+		return pool;
+	vk_pool_uncharge(pool);
+	return NULL;
+}
+
 /*
  * Counts a file that current is about to get: NULL if nobody wants to know, or why it must not have
  * one. Counted first and compared then, so that two at once do not come to more than the value.
  */
-static struct vk_opened *vk_opened_charge(void)
+static struct vk_pool *vk_pool_of_current(void)
 {
+	unsigned long long bound = vk_bound(VK_PARAMETER_FILE_MAX, NULL);
 	u64 numbers[MAX_PID_NS_LEVEL];
-	unsigned int depth = vk_lineage_of_current(numbers);
-	struct vk_opened *opened;
+	struct vk_pool *pool;
+	unsigned int depth;
 
+	if (bound == VK_UNBOUND)
+		return NULL;
+	pool = vk_pool_glance(bound);
+	if (likely(pool))
+		return pool;
+	depth = vk_lineage_of_current(numbers);
 	if (!depth)
 		return NULL;
-	opened = kmalloc(sizeof(*opened), GFP_KERNEL_ACCOUNT);
-	if (!opened)
+	pool = vk_pool_of_lineage(numbers, depth);
+	if (!pool)
 		return ERR_PTR(-ENOMEM);
-	opened->pool = vk_pool_of_lineage(numbers, depth);
-	if (!opened->pool) {
-		kfree(opened);
-		return ERR_PTR(-ENOMEM);
-	}
 	if (!vk_forbids_current(VK_PARAMETER_FILE_MAX, 0) || capable(CAP_SYS_ADMIN))
-		return opened;
-	vk_pool_uncharge(opened->pool);
-	kfree(opened);
+		return pool;
+	vk_pool_uncharge(pool);
 	return ERR_PTR(-ENFILE);
 }
 
-static void vk_opened_keep(struct vk_opened *opened, const struct file *file)
-{
-	struct hlist_bl_head *bucket = vk_opened_bucket(file);
+/* ---- Files ---- */
 
-	opened->file = file;
-	local_irq_disable();
-	hlist_bl_lock(bucket);
-	hlist_bl_add_head(&opened->node, bucket);
-	hlist_bl_unlock(bucket);
-	local_irq_enable();
+static struct vk_bucket *vk_bucket_of(const struct file *file)
+{
+	return &vk_buckets[hash_ptr(file, VK_BUCKET_BITS)];
 }
 
-static void vk_opened_free(struct vk_opened *opened)
+static bool vk_opened_place(struct vk_bucket *bucket, const struct file *file,
+			    struct vk_pool *pool)
 {
-	vk_pool_uncharge(opened->pool);
-	kfree(opened);
+	unsigned int i;
+
+	for (i = 0; i < VK_PLACES; i++) {
+		if (READ_ONCE(bucket->file[i]) || cmpxchg(&bucket->file[i], NULL, file))
+			continue;
+		bucket->pool[i] = pool;
+		return true;
+	}
+	return false;
+}
+
+static bool vk_opened_add(struct vk_bucket *bucket, const struct file *file, struct vk_pool *pool)
+{
+	struct vk_opened *opened = kmalloc(sizeof(*opened), GFP_KERNEL_ACCOUNT);
+
+	if (!opened)
+		return false;
+	opened->file = file;
+	opened->pool = pool;
+	local_irq_disable();
+	hlist_bl_lock(&bucket->more);
+	hlist_bl_add_head(&opened->node, &bucket->more);
+	hlist_bl_unlock(&bucket->more);
+	local_irq_enable();
+	return true;
+}
+
+/* False without memory. */
+static bool vk_opened_keep(const struct file *file, struct vk_pool *pool)
+{
+	struct vk_bucket *bucket = vk_bucket_of(file);
+
+	if (!vk_opened_place(bucket, file, pool) && !vk_opened_add(bucket, file, pool))
+		return false;
+	atomic_inc(&bucket->files);
+	return true;
 }
 
 /* The original sleeps. */
 struct file *vk_handler_alloc_empty_file(int flags, const struct cred *cred)
 {
 	int slot = vk_flight_enter(vk_hook_alloc_empty_file.id);
-	struct vk_opened *opened = vk_opened_charge();
+	struct vk_pool *pool = vk_pool_of_current();
 	struct file *file;
 
-	if (IS_ERR(opened)) {
-		file = ERR_CAST(opened);
+	if (IS_ERR(pool)) {
+		file = ERR_CAST(pool);
 	} else {
 		file = vk_original_alloc_empty_file(flags, cred);
-		if (opened && IS_ERR(file))
-			vk_opened_free(opened);
-		else if (opened)
-			vk_opened_keep(opened, file);
+		if (pool && !IS_ERR(file) && !vk_opened_keep(file, pool)) {
+			fput(file);
+			file = ERR_PTR(-ENOMEM);
+		}
+		if (pool && IS_ERR(file))
+			vk_pool_uncharge(pool);
 	}
 	vk_flight_leave(vk_hook_alloc_empty_file.id, slot);
 	return file;
 }
 
-/* Taken out, if it is in; only the one who frees the file looks for it. */
-static struct vk_opened *vk_opened_take(struct hlist_bl_head *bucket, const struct file *file)
+/* The pool that counts it, or NULL. */
+static struct vk_pool *vk_opened_leave(struct vk_bucket *bucket, const struct file *file)
+{
+	struct vk_pool *pool;
+	unsigned int i;
+
+	for (i = 0; i < VK_PLACES; i++) {
+		if (READ_ONCE(bucket->file[i]) != file)
+			continue;
+		pool = bucket->pool[i];
+		/* The next one writes its pool behind this. */
+		smp_store_release(&bucket->file[i], NULL);
+		return pool;
+	}
+	return NULL;
+}
+
+static struct vk_pool *vk_opened_remove(struct vk_bucket *bucket, const struct file *file)
 {
 	struct vk_opened *opened, *found = NULL;
+	struct vk_pool *pool = NULL;
 	struct hlist_bl_node *at;
 	unsigned long flags;
 
 	local_irq_save(flags);
-	hlist_bl_lock(bucket);
-	hlist_bl_for_each_entry(opened, at, bucket, node) {
+	hlist_bl_lock(&bucket->more);
+	hlist_bl_for_each_entry(opened, at, &bucket->more, node) {
 		if (opened->file != file)
 			continue;
 		found = opened;
+		pool = opened->pool;
 		hlist_bl_del(&opened->node);
 		break;
 	}
-	hlist_bl_unlock(bucket);
+	hlist_bl_unlock(&bucket->more);
 	local_irq_restore(flags);
-	return found;
+	kfree(found);
+	return pool;
 }
 
 /*
- * Of security/security.c; file_free() of anybody's file, in any context. Who has it got it from the one that put it
- * in here, so an empty bucket says that it is not in.
+ * Of security/security.c; file_free() of anybody's file, in any context. Who has it got it from the
+ * one that put it in here, so an empty bucket says that it is not in.
  */
 notrace void vk_before_security_file_free(struct file *file)
 {
-	struct hlist_bl_head *bucket = vk_opened_bucket(file);
-	struct vk_opened *opened;
+	struct vk_bucket *bucket = vk_bucket_of(file);
+	struct vk_pool *pool;
 
-	if (hlist_bl_empty(bucket))
+	if (!atomic_read(&bucket->files))
 		return;
-	opened = vk_opened_take(bucket, file);
-	if (opened)
-		vk_opened_free(opened);
+	pool = vk_opened_leave(bucket, file);
+	if (!pool && !hlist_bl_empty(&bucket->more))
+		pool = vk_opened_remove(bucket, file);
+	if (!pool)
+		return;
+	atomic_dec(&bucket->files);
+	vk_pool_uncharge(pool);
 }
 
-/* With the hooks out and drained: what is freed now is not seen. */
-void vk_files_forget(void)
+static void vk_bucket_forget(struct vk_bucket *bucket)
 {
 	struct hlist_bl_node *at, *next;
 	struct vk_opened *opened;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(vk_opened); i++) {
-		hlist_bl_for_each_entry_safe(opened, at, next, &vk_opened[i], node)
-			vk_opened_free(opened);
-		INIT_HLIST_BL_HEAD(&vk_opened[i]);
+	for (i = 0; i < VK_PLACES; i++)
+		if (bucket->file[i])
+			vk_pool_uncharge(bucket->pool[i]);
+	hlist_bl_for_each_entry_safe(opened, at, next, &bucket->more, node) {
+		vk_pool_uncharge(opened->pool);
+		kfree(opened);
 	}
+	memset(bucket, 0, sizeof(*bucket));
+}
+
+/* With the hooks out and drained: what is freed now is not seen. */
+void vk_files_forget(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vk_buckets); i++)
+		vk_bucket_forget(&vk_buckets[i]);
 }
