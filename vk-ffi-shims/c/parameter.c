@@ -19,7 +19,7 @@
 #include "vk_limit.h"
 
 /* One parameter of the host: the variable that its table's `data` points to. */
-static struct {
+static struct vk_row {
 	const char *symbol;
 	unsigned int bytes;		/* of an int or an unsigned long */
 	unsigned int feature;		/* of the hooks that hold the host to its own, if it can be wide */
@@ -51,53 +51,57 @@ static struct {
 					       sizeof(unsigned long) },
 };
 
-/* One of the slots is VK_PARAMETERS, for none. */
+/* By the hash of their variable; some are free. */
 #define VK_SLOT_BITS 6
-static unsigned char vk_parameter_slots[1 << VK_SLOT_BITS];
-static_assert(VK_PARAMETERS < ARRAY_SIZE(vk_parameter_slots));
+static struct vk_row *vk_slots[1 << VK_SLOT_BITS];
+static_assert(VK_PARAMETERS < ARRAY_SIZE(vk_slots));
 
 /* Writers of a host's value and of what follows from it. */
 static DEFINE_MUTEX(vk_wide_mutex);
 static struct kobject **vk_mm_kobj;
 
 /* The slot that has the parameter of @data, or the free one where it belongs. */
-static __always_inline unsigned char *vk_parameter_slot(const void *data)
+static noinline notrace struct vk_row **vk_slot(const void *data)
 {
-	unsigned int at = hash_ptr(data, VK_SLOT_BITS), p;
+	unsigned int at = hash_ptr(data, VK_SLOT_BITS);
 
-	for (;; at = (at + 1) % ARRAY_SIZE(vk_parameter_slots)) {
-		p = vk_parameter_slots[at];
-		if (p == VK_PARAMETERS || vk_parameters[p].data == data)
-			return &vk_parameter_slots[at];
-	}
+	while (vk_slots[at] && vk_slots[at]->data != data)
+		at = (at + 1) % ARRAY_SIZE(vk_slots);
+	return &vk_slots[at];
 }
 
 void vk_parameter_bind(void)
 {
 	unsigned int p;
 
-	memset(vk_parameter_slots, VK_PARAMETERS, sizeof(vk_parameter_slots));
 	for (p = 0; p < VK_PARAMETERS; p++) {
 		VK_BIND(vk_parameters[p].data, vk_parameters[p].symbol);
 		if (!vk_parameters[p].data)
 			continue;
 		vk_parameters[p].data += vk_parameters[p].offset;
-		*vk_parameter_slot(vk_parameters[p].data) = p;
+		*vk_slot(vk_parameters[p].data) = &vk_parameters[p];
 	}
 	VK_BIND(vk_mm_kobj, "mm_kobj");
 }
 
-static __always_inline unsigned int vk_parameter_of_table(const struct ctl_table *table)
+/* The parameter of a table, or NULL: most tables hash to a free slot. */
+static __always_inline struct vk_row *vk_row_of(const struct ctl_table *table)
 {
-	if (table->data)
-		return *vk_parameter_slot(table->data);
+	struct vk_row *row;
+
+	if (table->data) {
+		row = vk_slots[hash_ptr(table->data, VK_SLOT_BITS)];
+		return !row || row->data == table->data ? row : *vk_slot(table->data);
+	}
 	return (unsigned long)table->proc_handler == vk_hook_sysctl_max_threads.function ?
-	       VK_PARAMETER_THREADS_MAX : VK_PARAMETERS;
+	       &vk_parameters[VK_PARAMETER_THREADS_MAX] : NULL;
 }
 
 notrace unsigned int vk_parameter_of(const void *table)
 {
-	return vk_parameter_of_table(table);
+	const struct vk_row *row = vk_row_of(table);
+
+	return row ? row - vk_parameters : VK_PARAMETERS;
 }
 
 bool vk_parameter_host(unsigned int p, unsigned long long *bits)
@@ -241,20 +245,20 @@ static int vk_shadow_write(unsigned int hook, unsigned int p, vk_proc_handler_t 
 	return ret;
 }
 
-/* Whether the host's own read or write of the file of @p is not simply the kernel's. */
-static __always_inline bool vk_is_shadowed(unsigned int p, int write)
+/* Whether the host's own read or write of the file is not simply the kernel's. */
+static __always_inline bool vk_is_shadowed(const struct vk_row *row, int write)
 {
-	if (p == VK_PARAMETERS)
+	if (!row)
 		return false;
-	return p == VK_PARAMETER_MOUNT_MAX || READ_ONCE(vk_parameters[p].is_wide) ||
-	       (write && vk_parameters[p].feature);
+	return READ_ONCE(row->is_wide) || (write && row->feature) ||
+	       row == &vk_parameters[VK_PARAMETER_MOUNT_MAX];
 }
 
 static noinline int vk_shadow_parameter(unsigned int hook, vk_proc_handler_t *original,
 					const struct ctl_table *table, int write, void *buffer,
 					size_t *lenp, loff_t *ppos)
 {
-	unsigned int p = vk_parameter_of_table(table), host;
+	unsigned int p = vk_parameter_of(table), host;
 
 	if (p == VK_PARAMETER_MOUNT_MAX)
 		return vk_shadow_mount_max(original, table, write, buffer, lenp, ppos);
@@ -268,7 +272,7 @@ static noinline int vk_shadow_parameter(unsigned int hook, vk_proc_handler_t *or
 	static notrace int vk_shadow_##name(const struct ctl_table *table, int write,	\
 					    void *buffer, size_t *lenp, loff_t *ppos)	\
 	{									\
-		if (!vk_is_shadowed(vk_parameter_of_table(table), write))		\
+		if (!vk_is_shadowed(vk_row_of(table), write))			\
 			return vk_original_##name(table, write, buffer, lenp, ppos);	\
 		return vk_shadow_parameter(vk_hook_##name.id, vk_original_##name, table, write, \
 					   buffer, lenp, ppos);			\

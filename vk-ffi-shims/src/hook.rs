@@ -403,24 +403,27 @@ macro_rules! hook {
                     &mut $crate::Buffer<'_>,
                 ) -> Option<(Result<usize, i32>, u64)> = $handler;
                 // SAFETY: The arguments of a proc handler, which the caller holds.
-                let parameter = unsafe { $crate::Parameter::of_table(table.as_ptr()) };
-                let answer = parameter.and_then(|parameter| {
-                    // SAFETY: As above.
-                    let mut text = unsafe {
-                        $crate::Buffer::from_raw(
-                            write,
-                            buffer.as_ptr(),
-                            lenp.as_ptr().cast(),
-                            ppos.as_ptr().cast(),
-                        )
-                    };
-                    let id = <$name<'_> as $crate::Hook>::id();
-                    let (result, pos) = handler(id, parameter, &mut text)?;
-                    Some(result.map(|used| text.finish(used, pos)))
-                });
-                match answer {
-                    Some(Ok(())) => 0,
-                    Some(Err(errno)) => errno,
+                let Some(parameter) = (unsafe { $crate::Parameter::of_table(table.as_ptr()) })
+                else {
+                    // Nobody's, the host's way included.
+                    return hook.original(table, write, buffer, lenp, ppos);
+                };
+                // SAFETY: As above.
+                let mut text = unsafe {
+                    $crate::Buffer::from_raw(
+                        write,
+                        buffer.as_ptr(),
+                        lenp.as_ptr().cast(),
+                        ppos.as_ptr().cast(),
+                    )
+                };
+                let id = <$name<'_> as $crate::Hook>::id();
+                match handler(id, parameter, &mut text) {
+                    Some((Ok(used), pos)) => {
+                        text.finish(used, pos);
+                        0
+                    }
+                    Some((Err(errno), _)) => errno,
                     None => hook.host(table, write, buffer, lenp, ppos),
                 }
             }
