@@ -68,7 +68,8 @@ fn the_document_is_what_the_tables_say() {
         .collect();
     writeln!(
         rendered,
-        "\nOf vk-sysctl's table the module leaves out: {}.",
+        "\nOf vk-sysctl's table the module leaves out {}: series 7.2 keeps it per pid namespace, so that\n\
+         `vkctl` sets it there; for series 6.12, which does not, no hook is armed at all.",
         left.join(", ")
     )
     .unwrap();

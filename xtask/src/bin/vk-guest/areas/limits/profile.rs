@@ -68,6 +68,7 @@ pub(super) fn the_sample_profile_is_applied_but_for_what_cannot_be_set() -> Outc
         ("pid_max", json!(20000)),
         ("hostname", json!("sampled")),
         ("sem", json!([100, 16000, 50, 64])),
+        ("shmmni", json!(100)),
     ] {
         profile["kernel"][key] = value;
     }
@@ -80,7 +81,11 @@ pub(super) fn the_sample_profile_is_applied_but_for_what_cannot_be_set() -> Outc
         format!("status {}: {}", applied.status, applied.stderr),
         "0",
     )?;
-    for part in ["net.core.busy_poll: ", "fs.file-max: 9688404 is laxer"] {
+    for part in [
+        "net.core.busy_poll: ",
+        "net.nf_conntrack_max: ",
+        "fs.file-max: 9688404 is laxer",
+    ] {
         expect_contains("what was skipped", &applied.stderr, part)?;
     }
     for (path, value) in [
@@ -91,6 +96,8 @@ pub(super) fn the_sample_profile_is_applied_but_for_what_cannot_be_set() -> Outc
         ("kernel/pid_max", "20000"),
         ("kernel/hostname", "sampled"),
         ("kernel/sem", "100\t16000\t50\t64"),
+        ("kernel/shmmni", "100"),
+        ("fs/mqueue/msg_max", "20"),
         ("net/ipv4/ip_unprivileged_port_start", "80"),
         ("vm/max_map_count", "262144"),
         ("vm/mmap_min_addr", "65536"),
