@@ -18,6 +18,7 @@ mod refusal;
 mod request;
 mod ring;
 mod served;
+mod widest;
 
 pub use claim::{Claim, Claimant};
 pub use comm::Comm;
@@ -32,3 +33,4 @@ pub use refusal::{Refusal, What};
 pub use request::{Line, Lines, Request, Target, Verb, REQUEST_MAX};
 pub use ring::{Cursor, Ring, Told};
 pub use served::{features, parameter_of, served_by, SERVED};
+pub use widest::Widest;

@@ -8,10 +8,9 @@
 //! What may sleep: nothing. When a thing is seen: what was exchanged, by every [`Demand::now`] that
 //! begins later.
 
-use crate::parameter::Widest;
 use crate::registry;
 use vk_ffi_shims::{Feature, ReadGuard, RegistryCell, RegistryGuard};
-use vk_reference_module::{features, Key, Own};
+use vk_reference_module::{features, Key, Own, Widest};
 use vk_sysctl::Inside;
 
 /// How many features there are.

@@ -10,7 +10,7 @@
 use crate::bypass;
 use crate::demand::Demand;
 use crate::events;
-use crate::parameter::Widest;
+use crate::parameter;
 use crate::registry;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel::prelude::*;
@@ -19,7 +19,7 @@ use vk_ffi_shims::{
     hook, overcommit, ControlCell, ControlGuard, Feature, Ftrace, Inline, Namespace, Parameter,
     Sites,
 };
-use vk_reference_module::{Errno, Event, Own, Refusal, What};
+use vk_reference_module::{Errno, Event, Own, Refusal, What, Widest};
 
 /// How many features there are.
 const FEATURES: usize = Feature::ALL.len();
@@ -315,7 +315,7 @@ pub(crate) fn settle(control: &mut ControlGuard) {
     let demand = demand();
     set_gates(control, &demand);
     if is_enforced() {
-        demand.widest.apply(control);
+        parameter::widen(control, &demand.widest);
     }
     let idle = LIVES.get(control).iter().any(|life| {
         life.is_armed() && life.feature != Feature::Lifecycle && !demand.needs(life.feature)
@@ -371,7 +371,7 @@ fn later() {
     let demand = demand();
     set_gates(&control, &demand);
     if is_enforced() {
-        demand.widest.apply(&control);
+        parameter::widen(&control, &demand.widest);
     }
     for life in LIVES.get_mut(&mut control).iter_mut().rev() {
         let is_needed = life.feature == Feature::Lifecycle || demand.needs(life.feature);
@@ -464,7 +464,7 @@ pub(crate) fn disarm(
     }
     ENFORCED.store(false, Ordering::Release);
     close_gates();
-    Widest::new().apply(control);
+    parameter::widen(control, &Widest::new());
     take_out(control, timeout_ms)?;
     bypass::end(control);
     keep(control, force);
@@ -546,7 +546,7 @@ pub(crate) fn unload() {
     vk_ffi_shims::cancel_later();
     bypass::end(&control);
     close_gates();
-    Widest::new().apply(&control);
+    parameter::widen(&control, &Widest::new());
     while let Err(refusal) = take_out(&mut control, 10_000) {
         // The exit of a module cannot fail, and code that is in use cannot go.
         pr_err!(

@@ -15,7 +15,7 @@ use vk_ffi_shims::{
     briefly_of_mm, hook, BriefGuard, Buffer, ControlGuard, Hook, Namespace, Parameter,
     ParameterFile, ReadGuard,
 };
-use vk_reference_module::{parameter_of, served_by, Key, Own, Setting, Source, SERVED};
+use vk_reference_module::{parameter_of, served_by, Key, Setting, Source, Widest, SERVED};
 use vk_sysctl::{read_text, Denied, Event, Key as Sysctl, Value};
 
 /// What a handler came to: the bytes used or an errno, and the file position.
@@ -191,90 +191,14 @@ fn is_full(read: &ReadGuard, key: Sysctl, ns: Namespace<'_>) -> bool {
     false
 }
 
-/// The least value that no container has more of, for each key that is laxer than the host's
-/// somewhere.
-#[derive(Clone, Copy)]
-pub(crate) struct Widest {
-    greatest: [Option<u64>; SERVED.len()],
-    /// How many containers have the key.
-    counts: [u32; SERVED.len()],
-    /// One that was the greatest is gone, and others are left.
-    is_stale: bool,
-}
-
-impl Widest {
-    pub(crate) const fn new() -> Self {
-        Self {
-            greatest: [None; SERVED.len()],
-            counts: [0; SERVED.len()],
-            is_stale: false,
+/// Widens what containers need, and narrows the rest.
+pub(crate) fn widen(control: &ControlGuard, widest: &Widest) {
+    for (greatest, (key, parameter, _)) in widest.greatest().zip(SERVED) {
+        let greatest = greatest.and_then(|it| u32::try_from(it).ok());
+        if let Err(errno) = parameter.widen(control, greatest) {
+            pr_warn!("{} was not widened: errno {}\n", key.name(), errno);
         }
     }
-
-    /// Takes the values of one container into account.
-    pub(crate) fn add(&mut self, own: &Own) {
-        self.raise(own);
-        for (count, number) in self.counts.iter_mut().zip(widened(own)) {
-            *count = count.saturating_add(number.is_some().into());
-        }
-    }
-
-    /// The same of a container that is counted already.
-    pub(crate) fn raise(&mut self, own: &Own) {
-        for (greatest, number) in self.greatest.iter_mut().zip(widened(own)) {
-            *greatest = number.max(*greatest);
-        }
-    }
-
-    /// Forgets the values of one that was added.
-    pub(crate) fn remove(&mut self, own: &Own) {
-        let rows = self.greatest.iter_mut().zip(&mut self.counts);
-        for ((greatest, count), number) in rows.zip(widened(own)) {
-            if number.is_none() {
-                continue;
-            }
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                *greatest = None;
-            } else if number == *greatest {
-                self.is_stale = true;
-            }
-        }
-    }
-
-    /// Forgets the greatest values if one of them is gone: the caller raises them again.
-    pub(crate) fn begin_again(&mut self) -> bool {
-        if self.is_stale {
-            self.greatest = [None; SERVED.len()];
-        }
-        core::mem::take(&mut self.is_stale)
-    }
-
-    /// Widens what containers need, and narrows the rest.
-    pub(crate) fn apply(&self, control: &ControlGuard) {
-        for (greatest, (key, parameter, _)) in self.greatest.iter().zip(SERVED) {
-            let greatest = greatest.and_then(|it| u32::try_from(it).ok());
-            if let Err(errno) = parameter.widen(control, greatest) {
-                pr_warn!("{} was not widened: errno {}\n", key.name(), errno);
-            }
-        }
-    }
-}
-
-/// The numbers of the keys that are widened, those of `own`.
-fn widened(own: &Own) -> impl Iterator<Item = Option<u64>> + '_ {
-    SERVED.iter().map(|(key, ..)| {
-        let value = own.sysctl().get(*key).filter(|_| is_widened(*key));
-        value.and_then(|value| u64::try_from(value.number()).ok())
-    })
-}
-
-/// Whether the kernel reads the key where nothing can be caught, and a container may have more.
-fn is_widened(key: Sysctl) -> bool {
-    matches!(
-        key,
-        Sysctl::MaxMapCount | Sysctl::NrOpen | Sysctl::PipeMaxSize
-    )
 }
 
 hook!(proc overcommit_policy_handler => crate::parameter::policy);
