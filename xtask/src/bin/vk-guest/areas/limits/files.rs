@@ -1,6 +1,8 @@
 //! Descriptors, pipes, mounts.
 
-use super::common::{Three, MOUNT_MAX, NR_OPEN, PIPE_MAX_SIZE};
+use super::common::{
+    Three, MOUNT_MAX, NR_OPEN, PIPE_MAX_SIZE, PIPE_USER_PAGES_HARD, PIPE_USER_PAGES_SOFT,
+};
 use crate::problem::{expect, expect_eq, Outcome};
 use crate::scout::{Ask, Order, Scout};
 use crate::setting::Setting;
@@ -126,11 +128,20 @@ pub(super) fn a_new_pipe_is_no_larger_than_pipe_max_size() -> Outcome {
 }
 
 pub(super) fn pipe_user_pages_soft_is_enforced_inside_and_nowhere_else() -> Outcome {
+    let _host = Setting::put(PIPE_USER_PAGES_SOFT, "128")?;
     let mut three = Three::send(&[("fs.pipe-user-pages-soft", "64")])?;
     as_users(&mut three)?;
-    for (count, inside) in [(3, "65536"), (4, "65536"), (5, "8192")] {
+    // Four pipes of 16 pages inside, eight elsewhere.
+    for (count, inside, elsewhere) in [
+        (3, "65536", "65536"),
+        (4, "65536", "65536"),
+        (5, "8192", "65536"),
+        (7, "8192", "65536"),
+        (8, "8192", "65536"),
+        (9, "8192", "8192"),
+    ] {
         let sizes = three.all(&Order::Ask(Ask::Pipes(count)))?;
-        let expected = [inside, "65536", "65536"].map(|size| Ok(size.to_owned()));
+        let expected = [inside, elsewhere, elsewhere].map(|size| Ok(size.to_owned()));
         expect_eq(&format!("pipe {count}"), sizes, expected)?;
     }
     // 65 pages would be 128: beyond it.
@@ -139,11 +150,16 @@ pub(super) fn pipe_user_pages_soft_is_enforced_inside_and_nowhere_else() -> Outc
 }
 
 pub(super) fn pipe_user_pages_hard_is_enforced_inside_and_nowhere_else() -> Outcome {
+    let _host = Setting::put(PIPE_USER_PAGES_HARD, "128")?;
     let mut three = Three::send(&[("fs.pipe-user-pages-hard", "64")])?;
     as_users(&mut three)?;
     three.none_fails(Ask::Pipes(3))?;
     three.none_fails(Ask::Pipes(4))?;
     three.only_ours_fails(Ask::Pipes(5), libc::ENFILE)?;
+    three.only_ours_fails(Ask::Pipes(7), libc::ENFILE)?;
+    three.only_ours_fails(Ask::Pipes(8), libc::ENFILE)?;
+    let nobody = [(); 3].map(|()| Err(libc::ENFILE));
+    expect_eq("nine pipes", three.all(&Order::Ask(Ask::Pipes(9)))?, nobody)?;
     // What was refused is not counted.
     three.none_fails(Ask::Pipes(4))
 }

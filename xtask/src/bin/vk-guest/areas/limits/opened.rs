@@ -1,10 +1,12 @@
 //! Open files.
 
+use anyhow::Result;
+
 use super::common::{Three, FILE_MAX};
 use crate::policy::{set, target, unset};
 use crate::problem::{expect, expect_eq, Outcome};
 use crate::scout::{Ask, Order, Scout};
-use crate::setting::read;
+use crate::setting::{read, Setting};
 
 /// Expects that so many files are granted, and not one more.
 fn files_end_at(scout: &mut Scout, who: &str, limit: usize) -> Outcome {
@@ -41,6 +43,52 @@ pub(super) fn file_max_is_enforced_inside_and_nowhere_else() -> Outcome {
     expect_eq("without a value", opened.as_str(), "200")?;
     let host: u64 = read(FILE_MAX)?.parse().unwrap_or(0);
     expect(host > 1000, format!("file-max {host}"), "the host's")
+}
+
+/// How many files the machine has open, that of the question not counted.
+fn open_files() -> Result<usize> {
+    let text = read("/proc/sys/fs/file-nr")?;
+    let count: usize = text.split_whitespace().next().unwrap_or("").parse()?;
+    Ok(count - 1)
+}
+
+/// Others open and close files too: a round counts in which as many are open after it as before. The
+/// kernel's own count may be off by 32 for each processor, so that the machine's limit is met late.
+pub(super) fn the_hosts_file_max_holds_beside_a_containers() -> Outcome {
+    const ROUNDS: usize = 20;
+    const MORE: usize = 200;
+    let late = 32 * std::thread::available_parallelism().map_or(1, usize::from);
+    let mut three = Three::send(&[("fs.file-max", "20")])?;
+    for scout in [&mut three.ours, &mut three.neighbour, &mut three.host] {
+        scout.does(&Order::DropAll)?;
+    }
+    let opens = |scout: &mut Scout, asked| -> Result<usize> {
+        Ok(scout.does(&Order::Ask(Ask::Opens(asked)))?.parse()?)
+    };
+    for _ in 0..ROUNDS {
+        let before = open_files()?;
+        let host = Setting::put(FILE_MAX, &(before + MORE).to_string())?;
+        files_end_at(&mut three.ours, "inside", 20)?;
+        let mut seen = Vec::new();
+        for scout in [&mut three.neighbour, &mut three.host] {
+            for asked in [MORE - 1, MORE, MORE + late + 1] {
+                seen.push(opens(scout, asked)?);
+            }
+        }
+        drop(host);
+        if open_files()? != before {
+            continue;
+        }
+        let fits = |seen: &[usize]| {
+            seen[0] == MORE - 1 && seen[1] == MORE && (MORE..=MORE + late).contains(&seen[2])
+        };
+        return expect(
+            seen.chunks(3).all(fits),
+            format!("next to it, and the host: {seen:?} files, limit {MORE}"),
+            format!("not more than {late} late"),
+        );
+    }
+    expect(false, "files came and went", "a round without")
 }
 
 pub(super) fn files_of_nested_namespaces_count_for_the_outer_one() -> Outcome {
