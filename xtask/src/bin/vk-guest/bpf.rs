@@ -1,4 +1,5 @@
-//! BPF programs on kernel functions, by the system call alone: the smallest program there is.
+//! BPF programs on kernel functions and on kernel parameters, by the system call alone: the smallest
+//! programs there are.
 
 #![allow(unsafe_code)]
 
@@ -6,7 +7,7 @@ use std::ffi::CStr;
 use std::fs;
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 use anyhow::{Context, Result};
@@ -19,9 +20,18 @@ const OBJ_GET_INFO_BY_FD: i32 = 15;
 const RAW_TRACEPOINT_OPEN: i32 = 17;
 const BTF_GET_FD_BY_ID: i32 = 19;
 const BTF_GET_NEXT_ID: i32 = 23;
+const LINK_CREATE: i32 = 28;
 
 /// `BPF_PROG_TYPE_TRACING`.
 const TRACING: u32 = 26;
+
+/// `BPF_PROG_TYPE_CGROUP_SYSCTL`, and `BPF_CGROUP_SYSCTL`, where such a program is put.
+const CGROUP_SYSCTL: u32 = 23;
+const AT_CGROUP_SYSCTL: u32 = 18;
+
+/// `bpf_sysctl_get_current_value()`, `bpf_sysctl_set_new_value()`.
+const GET_CURRENT_VALUE: i32 = 102;
+const SET_NEW_VALUE: i32 = 104;
 
 /// Counts the runs of each program while it is 1.
 const STATS: &str = "/proc/sys/kernel/bpf_stats_enabled";
@@ -35,6 +45,17 @@ pub(crate) enum Place {
     Fexit = 25,
     /// On entry, and a result other than 0 takes the function's place.
     FmodRet = 26,
+}
+
+/// What a program says to each read and write of a kernel parameter by a cgroup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// No.
+    Refuses,
+    /// Yes, but these four bytes are written.
+    Writes([u8; 4]),
+    /// Yes, if the present value begins with this.
+    AllowsIf(u8),
 }
 
 /// A program on a function; it is taken off when it is let go.
@@ -105,22 +126,85 @@ pub(crate) fn load(
     result: i32,
 ) -> Result<OwnedFd> {
     // r0 = result; exit
-    let code = [insn(0xb7, result), insn(0x95, 0)];
-    let license = c"GPL";
-    let mut log = vec![0_u8; 4096];
+    let code = [insn(0xb7, result), EXIT];
     let btf = module.map(module_btf).transpose()?;
     let attributes = ProgLoad {
         kind: TRACING,
+        expected_attach_type: place as u32,
+        attach_btf_id: function.0,
+        attach_btf_obj_fd: btf.as_ref().map_or(0, |fd| fd.as_raw_fd() as u32),
+        ..ProgLoad::default()
+    };
+    load_code(&code, attributes)
+}
+
+/// Has each read and write of a kernel parameter by the cgroup of this directory guarded, until what
+/// is returned is let go.
+///
+/// # Errors
+///
+/// The verifier's refusal, among others.
+pub(crate) fn guards_sysctls(cgroup: impl AsFd, guard: Guard) -> Result<OwnedFd> {
+    let attributes = ProgLoad {
+        kind: CGROUP_SYSCTL,
+        expected_attach_type: AT_CGROUP_SYSCTL,
+        ..ProgLoad::default()
+    };
+    let program = load_code(&guard.code(), attributes)?;
+    let attributes = LinkCreate {
+        program: program.as_raw_fd() as u32,
+        target: cgroup.as_fd().as_raw_fd() as u32,
+        attach_type: AT_CGROUP_SYSCTL,
+        flags: 0,
+    };
+    let (link, _) = bpf(LINK_CREATE, attributes).context("a program is not put on a cgroup")?;
+    Ok(owned(link))
+}
+
+impl Guard {
+    /// r1 is the context at first, whose first word says whether it is a write.
+    fn code(self) -> Vec<u64> {
+        // r2 = r10 - 16, the memory that the helpers are given.
+        let memory = [insn_of(0xbf, 2, 10, 0, 0), insn_of(0x07, 2, 0, 0, -16)];
+        let yes_or_no = |is_allowed| [insn(0xb7, is_allowed), EXIT];
+        let mut code = Vec::new();
+        match self {
+            Self::Refuses => code.extend(yes_or_no(0)),
+            Self::Writes(value) => {
+                let value = i32::from_le_bytes(value);
+                code.push(insn_of(0x61, 2, 1, 0, 0)); // r2 = is it a write
+                code.push(insn_of(0x15, 2, 0, 5, 0)); // if not, five further on
+                code.push(insn_of(0x62, 10, 0, -16, value));
+                code.extend(memory);
+                code.push(insn_of(0xb7, 3, 0, 0, 4)); // r3 = its length
+                code.push(insn(0x85, SET_NEW_VALUE));
+                code.extend(yes_or_no(1));
+            }
+            Self::AllowsIf(first) => {
+                code.extend(memory);
+                code.push(insn_of(0xb7, 3, 0, 0, 16));
+                code.push(insn(0x85, GET_CURRENT_VALUE));
+                code.push(insn_of(0x71, 1, 10, -16, 0)); // r1 = its first byte
+                code.push(insn_of(0x15, 1, 0, 2, first.into())); // if it is that, two further on
+                code.extend(yes_or_no(0));
+                code.extend(yes_or_no(1));
+            }
+        }
+        code
+    }
+}
+
+fn load_code(code: &[u64], attributes: ProgLoad) -> Result<OwnedFd> {
+    let license = c"GPL";
+    let mut log = vec![0_u8; 4096];
+    let attributes = ProgLoad {
         insn_cnt: code.len() as u32,
         insns: code.as_ptr() as u64,
         license: license.as_ptr() as u64,
         log_level: 1,
         log_size: log.len() as u32,
         log_buf: log.as_mut_ptr() as u64,
-        expected_attach_type: place as u32,
-        attach_btf_id: function.0,
-        attach_btf_obj_fd: btf.as_ref().map_or(0, |fd| fd.as_raw_fd() as u32),
-        ..ProgLoad::default()
+        ..attributes
     };
     let loaded = bpf(PROG_LOAD, attributes);
     let (fd, _) = loaded.with_context(|| {
@@ -130,9 +214,20 @@ pub(crate) fn load(
     Ok(owned(fd))
 }
 
+const EXIT: u64 = 0x95;
+
 /// Encodes an instruction whose operand is `immediate`, and whose register is r0.
 fn insn(opcode: u8, immediate: i32) -> u64 {
-    u64::from(opcode) | u64::from(immediate as u32) << 32
+    insn_of(opcode, 0, 0, 0, immediate)
+}
+
+/// Encodes an instruction: its registers, the distance of an address or a jump, its operand.
+fn insn_of(opcode: u8, to: u8, from: u8, distance: i16, immediate: i32) -> u64 {
+    let registers = to | from << 4;
+    u64::from(opcode)
+        | u64::from(registers) << 8
+        | u64::from(distance as u16) << 16
+        | u64::from(immediate as u32) << 32
 }
 
 /// Finds the types of a module among all that the kernel has.
@@ -235,6 +330,15 @@ struct RawTracepoint {
     cookie: u64,
 }
 
+/// `BPF_LINK_CREATE`.
+#[repr(C)]
+struct LinkCreate {
+    program: u32,
+    target: u32,
+    attach_type: u32,
+    flags: u32,
+}
+
 /// `BPF_*_GET_NEXT_ID`, `BPF_*_GET_FD_BY_ID`.
 #[derive(Default)]
 #[repr(C)]
@@ -273,6 +377,9 @@ mod tests {
         // BPF_MOV64_IMM(BPF_REG_0, -1): code, registers, offset, immediate.
         let bytes = insn(0xb7, -1).to_le_bytes();
         assert_eq!(bytes, [0xb7, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+        // BPF_LDX_MEM(BPF_B, BPF_REG_1, BPF_REG_10, -16).
+        let bytes = insn_of(0x71, 1, 10, -16, 0).to_le_bytes();
+        assert_eq!(bytes, [0x71, 0xa1, 0xf0, 0xff, 0, 0, 0, 0]);
     }
 
     #[test]

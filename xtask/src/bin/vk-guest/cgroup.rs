@@ -41,6 +41,15 @@ impl Cgroup {
 }
 
 impl Cgroup {
+    /// Opens its directory.
+    ///
+    /// # Errors
+    ///
+    /// It is gone.
+    pub(crate) fn opened(&self) -> Result<fs::File> {
+        fs::File::open(&self.0).with_context(|| format!("no {}", self.0.display()))
+    }
+
     /// Returns its number.
     ///
     /// # Errors

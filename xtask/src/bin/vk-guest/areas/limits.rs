@@ -3,6 +3,7 @@
 pub(crate) mod common;
 mod exhausted;
 mod files;
+mod guards;
 mod log;
 mod memory;
 mod opened;
@@ -14,6 +15,7 @@ use crate::area::{checks, Area, Module};
 use common::*;
 use exhausted::*;
 use files::*;
+use guards::*;
 use log::*;
 use memory::*;
 use opened::*;
@@ -62,5 +64,7 @@ pub(crate) const AREA: Area = Area {
         mmap_min_addr_is_enforced_inside_and_nowhere_else,
         dmesg_restrict_is_enforced_inside_and_nowhere_else,
         protect_host_refuses_writes_to_the_hosts_values,
+        bpf_programs_for_kernel_parameters_have_their_say,
+        security_modules_have_their_say,
     ],
 };

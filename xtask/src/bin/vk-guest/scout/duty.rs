@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
+use landlock::{AccessFs, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetError};
 use rustix::mm::MapFlags;
 use rustix::net::{recvmsg, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::process::{
@@ -151,6 +152,7 @@ impl Scout {
             Order::DropAdmin => drop_admin()?,
             Order::Become(user) => set_thread_uid(Uid::from_raw(user))?,
             Order::DropAll => set_capabilities(None, NO_CAPABILITIES)?,
+            Order::Confine { reads } => confine(reads).map_err(io::Error::other)?,
             Order::Ask(ask) => return limits::asks(ask),
             Order::Exhaust(resource) => {
                 let (count, exhausted) = exhaust(resource)?;
@@ -337,6 +339,20 @@ fn crowd(tasks: usize, maps: usize) -> io::Result<()> {
             return Err(bad());
         }
     }
+    Ok(())
+}
+
+/// No file is excepted.
+fn confine(reads: bool) -> Result<(), RulesetError> {
+    let mut handled = BitFlags::from(AccessFs::WriteFile);
+    if reads {
+        handled |= AccessFs::ReadFile;
+    }
+    Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(handled)?
+        .create()?
+        .restrict_self()?;
     Ok(())
 }
 

@@ -87,6 +87,12 @@ pub(crate) enum Order {
     Become(u32),
     /// Gives all capabilities up.
     DropAll,
+    /// Has Landlock, a security module, refuse it to open files for writing from now on, and for
+    /// reading too.
+    Confine {
+        /// For reading too.
+        reads: bool,
+    },
     /// Asks for something that a kernel parameter limits.
     Ask(Ask),
     /// Has a child take all that a kernel parameter leaves, and hold it; reports how many it got.
