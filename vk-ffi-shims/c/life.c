@@ -27,5 +27,8 @@ notrace void vk_before_wake_up_new_task(struct task_struct *task)
 /* Before delayed_free_pidns(): an RCU callback, nothing may sleep. Once per namespace. */
 notrace void vk_before_delayed_free_pidns(struct rcu_head *rcu)
 {
-	vk_handler_end(container_of(rcu, struct pid_namespace, rcu));
+	const struct pid_namespace *ns = container_of(rcu, struct pid_namespace, rcu);
+
+	vk_files_end(ns);
+	vk_handler_end(ns);
 }

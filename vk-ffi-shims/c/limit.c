@@ -90,7 +90,7 @@ static __always_inline bool vk_is_host(const struct mm_struct *mm)
 {
 	const struct pid *pid = task_pid(current);
 
-	return (!mm || current->mm == mm) && pid && !pid->level;
+	return (!mm || (current->mm == mm && !(current->flags & PF_KTHREAD))) && pid && !pid->level;
 }
 
 unsigned long long vk_bound(unsigned int parameter, const struct mm_struct *mm)

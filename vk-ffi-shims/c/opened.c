@@ -9,7 +9,8 @@
  * security_file_free(), when nobody else has it any more. Files that were opened before are not
  * known, nor are those of FMODE_NOACCOUNT and FMODE_BACKING, which the kernel does not count either.
  *
- * Most opens find the pool there and a place free, and take no lock and no memory.
+ * Most opens find the pool there and a place free, and take no lock and no memory. For that a pool
+ * stays until its namespace ends, though no file is open.
  *
  * Locks, all leaves, with interrupts off, for fput() may be called anywhere: vk_pools_lock; the
  * buckets' own bits, for who found no place.
@@ -30,13 +31,14 @@
 #include <linux/spinlock.h>
 #include "vk_limit.h"
 
-/* How many files a namespace, and those below it, have open: never 0. */
+/* How many files a namespace, and those below it, have open. */
 struct vk_pool {
 	struct hlist_node node;
 	struct rcu_head rcu;
 	struct vk_pool *outer;		/* of the parent, which counts the same files and more */
 	u64 ns;				/* its number, which is never used again */
-	refcount_t files;
+	refcount_t files;		/* and one more while it is held; never 0 */
+	bool is_held;			/* the namespace has not ended; written under the lock */
 };
 
 /* A file for which its bucket has no place. */
@@ -52,18 +54,19 @@ struct vk_opened {
  */
 #define VK_PLACES 3
 struct vk_bucket {
-	atomic_t files;			/* how many are in it, those without a place too */
 	struct hlist_bl_head more;
 	const struct file *file[VK_PLACES];
 	struct vk_pool *pool[VK_PLACES];
 };
-static_assert(sizeof(struct vk_bucket) == 64);
 
 static DEFINE_HASHTABLE(vk_pools, 8);
 static DEFINE_SPINLOCK(vk_pools_lock);
+static unsigned int vk_pools_held;
 
 #define VK_BUCKET_BITS 11
 static struct vk_bucket vk_buckets[1 << VK_BUCKET_BITS];
+/* How many files are in each, those without a place too. */
+static atomic_t vk_bucket_files[1 << VK_BUCKET_BITS];
 
 /* Called by the stubs alone. */
 struct file *vk_handler_alloc_empty_file(int flags, const struct cred *cred);
@@ -96,6 +99,28 @@ static struct vk_pool *vk_pool_join(u64 ns)
 	return pool;
 }
 
+/* Under the lock. The file that made it is the second. */
+static void vk_pool_add(struct vk_pool *pool)
+{
+	refcount_set(&pool->files, 2);
+	pool->is_held = true;
+	hash_add_rcu(vk_pools, &pool->node, pool->ns);
+	vk_pools_held++;
+}
+
+/* Under the lock. No task is in its namespace, or the hooks are out. */
+static void vk_pool_let_go(struct vk_pool *pool)
+{
+	if (!pool->is_held)
+		return;
+	WRITE_ONCE(pool->is_held, false);
+	vk_pools_held--;
+	if (!refcount_dec_and_test(&pool->files))
+		return;
+	hash_del_rcu(&pool->node);
+	kfree_rcu(pool, rcu);
+}
+
 /* Counts one file more for @ns, which @outer counts already. NULL without memory. */
 static struct vk_pool *vk_pool_charge(u64 ns, struct vk_pool *outer)
 {
@@ -108,11 +133,10 @@ static struct vk_pool *vk_pool_charge(u64 ns, struct vk_pool *outer)
 		return NULL;
 	fresh->ns = ns;
 	fresh->outer = outer;
-	refcount_set(&fresh->files, 1);
 	spin_lock_irq(&vk_pools_lock);
 	pool = vk_pool_join(ns);
 	if (!pool)
-		hash_add_rcu(vk_pools, &fresh->node, ns);
+		vk_pool_add(fresh);
 	spin_unlock_irq(&vk_pools_lock);
 	if (!pool)
 		return fresh;
@@ -143,9 +167,24 @@ unsigned int vk_ns_files(const void *ns)
 
 	rcu_read_lock();
 	pool = vk_pool_find(vk_ns_id(ns));
-	files = pool ? refcount_read(&pool->files) : 0;
+	files = pool ? refcount_read(&pool->files) - READ_ONCE(pool->is_held) : 0;
 	rcu_read_unlock();
 	return files;
+}
+
+/* The namespace has ended: an RCU callback. */
+void vk_files_end(const void *ns)
+{
+	struct vk_pool *pool;
+	unsigned long flags;
+
+	if (!READ_ONCE(vk_pools_held))
+		return;
+	spin_lock_irqsave(&vk_pools_lock, flags);
+	pool = vk_pool_find(vk_ns_id(ns));
+	if (pool)
+		vk_pool_let_go(pool);
+	spin_unlock_irqrestore(&vk_pools_lock, flags);
 }
 
 /* ---- Who opens ---- */
@@ -196,7 +235,8 @@ static struct vk_pool *vk_pool_glance(unsigned long long bound)
 	if (pool && !__refcount_inc_not_zero(&pool->files, &before))
 		pool = NULL;
 	rcu_read_unlock_sched();
-	if (!pool || before < bound)
+	/* The namespace lives, and holds it. */
+	if (!pool || before <= bound)
 		return pool;
 	vk_pool_uncharge(pool);
 	return NULL;
@@ -232,9 +272,9 @@ static struct vk_pool *vk_pool_of_current(void)
 
 /* ---- Files ---- */
 
-static struct vk_bucket *vk_bucket_of(const struct file *file)
+static unsigned int vk_bucket_of(const struct file *file)
 {
-	return &vk_buckets[hash_ptr(file, VK_BUCKET_BITS)];
+	return hash_ptr(file, VK_BUCKET_BITS);
 }
 
 static bool vk_opened_place(struct vk_bucket *bucket, const struct file *file,
@@ -270,11 +310,12 @@ static bool vk_opened_add(struct vk_bucket *bucket, const struct file *file, str
 /* False without memory. */
 static bool vk_opened_keep(const struct file *file, struct vk_pool *pool)
 {
-	struct vk_bucket *bucket = vk_bucket_of(file);
+	unsigned int at = vk_bucket_of(file);
+	struct vk_bucket *bucket = &vk_buckets[at];
 
 	if (!vk_opened_place(bucket, file, pool) && !vk_opened_add(bucket, file, pool))
 		return false;
-	atomic_inc(&bucket->files);
+	atomic_inc(&vk_bucket_files[at]);
 	return true;
 }
 
@@ -346,17 +387,19 @@ static struct vk_pool *vk_opened_remove(struct vk_bucket *bucket, const struct f
  */
 notrace void vk_before_security_file_free(struct file *file)
 {
-	struct vk_bucket *bucket = vk_bucket_of(file);
+	unsigned int at = vk_bucket_of(file);
+	struct vk_bucket *bucket;
 	struct vk_pool *pool;
 
-	if (!atomic_read(&bucket->files))
+	if (!atomic_read(&vk_bucket_files[at]))
 		return;
+	bucket = &vk_buckets[at];
 	pool = vk_opened_leave(bucket, file);
 	if (!pool && !hlist_bl_empty(&bucket->more))
 		pool = vk_opened_remove(bucket, file);
 	if (!pool)
 		return;
-	atomic_dec(&bucket->files);
+	atomic_dec(&vk_bucket_files[at]);
 	vk_pool_uncharge(pool);
 }
 
@@ -379,8 +422,16 @@ static void vk_bucket_forget(struct vk_bucket *bucket)
 /* With the hooks out and drained: what is freed now is not seen. */
 void vk_files_forget(void)
 {
+	struct hlist_node *next;
+	struct vk_pool *pool;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(vk_buckets); i++)
+	for (i = 0; i < ARRAY_SIZE(vk_buckets); i++) {
 		vk_bucket_forget(&vk_buckets[i]);
+		atomic_set(&vk_bucket_files[i], 0);
+	}
+	spin_lock_irq(&vk_pools_lock);
+	hash_for_each_safe(vk_pools, i, next, pool, node)
+		vk_pool_let_go(pool);
+	spin_unlock_irq(&vk_pools_lock);
 }

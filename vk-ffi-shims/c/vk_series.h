@@ -115,6 +115,8 @@ void vk_vote_bind(void);
 void vk_host_commit_bind(void);
 void vk_parameter_bind(void);
 void vk_limit_bind(void);
+/* A pid namespace has ended: an RCU callback. */
+void vk_files_end(const void *ns);
 
 /* Under RCU: the sum over the tasks of @ns and below whose namespace is wanted, the host's not.
  * As vk_ns_accounted_pages(). */

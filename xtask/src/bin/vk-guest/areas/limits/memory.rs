@@ -9,6 +9,7 @@ const PAGE: usize = 4096;
 
 pub(super) fn mmap_min_addr_is_enforced_inside_and_nowhere_else() -> Outcome {
     const FLOOR: usize = 1 << 20;
+    const HOST_FLOOR: usize = 64 << 10;
     let mut three = Three::send(&[("vm.mmap_min_addr", "1048576")])?;
     // A privileged process may map below, as it may below the host's.
     three.none_fails(Ask::PageAt(FLOOR - PAGE))?;
@@ -19,7 +20,8 @@ pub(super) fn mmap_min_addr_is_enforced_inside_and_nowhere_else() -> Outcome {
     three.none_fails(Ask::PageAt(FLOOR))?;
     three.none_fails(Ask::PageAt(FLOOR + PAGE))?;
     // Below the host's floor nobody maps.
-    let seen = three.all(&Order::Ask(Ask::PageAt(32 << 10)))?;
+    three.only_ours_fails(Ask::PageAt(HOST_FLOOR), libc::EPERM)?;
+    let seen = three.all(&Order::Ask(Ask::PageAt(HOST_FLOOR - PAGE)))?;
     let all = seen.iter().all(|report| *report == Err(libc::EPERM));
     expect(all, format!("{seen:?}"), "EPERM for all")
 }
@@ -84,7 +86,14 @@ pub(super) fn a_higher_max_map_count_is_granted_inside_and_nowhere_else() -> Out
     // The host's own changes count at once.
     let _lower = Setting::put(MAX_MAP_COUNT, "350")?;
     is_limited_at(&mut three.host, "the host", 350)?;
-    is_limited_at(&mut three.ours, "inside", 400)
+    is_limited_at(&mut three.ours, "inside", 400)?;
+    // Also when they cross what the container has.
+    let above = Setting::put(MAX_MAP_COUNT, "500")?;
+    is_limited_at(&mut three.host, "the host with more", 500)?;
+    is_limited_at(&mut three.ours, "inside, with less", 400)?;
+    drop(above);
+    is_limited_at(&mut three.host, "the host with less again", 350)?;
+    is_limited_at(&mut three.ours, "inside, with more again", 400)
 }
 
 /// How large a heap a Java machine is asked for: one for which the collector ZGC wants more mappings
