@@ -84,10 +84,13 @@ struct vk_voter {
 struct vk_census {
 	struct vk_voter voters[VK_VOTERS];
 	struct vk_voter *latest;
-	unsigned int oldest;
+	struct vk_voter *oldest;
 	vk_range_found found;
 	void *data;
 };
+
+#define vk_census_each(voter, census)					\
+	for (voter = (census)->voters; voter < (census)->voters + VK_VOTERS; voter++)
 
 static noinline void vk_voter_tell(struct vk_voter *voter, const struct vk_census *census)
 {
@@ -96,22 +99,28 @@ static noinline void vk_voter_tell(struct vk_voter *voter, const struct vk_censu
 	voter->pages = 0;
 }
 
-/* Another owner than that of the latest page: one of those counted, or in the oldest one's place. */
-static noinline void vk_census_turn(struct vk_census *census, struct folio *folio,
-				    unsigned long word)
+/* Counts another owner from now on, in the place of the oldest. */
+static noinline struct vk_voter *vk_census_enrol(struct vk_census *census, struct folio *folio,
+						 unsigned long word)
 {
-	unsigned int i;
+	struct vk_voter *voter = census->oldest;
 
-	for (i = 0; i < VK_VOTERS; i++) {
-		census->latest = &census->voters[i];
-		if (census->latest->word == word)
-			return;
-	}
-	census->latest = &census->voters[census->oldest];
-	census->oldest = (census->oldest + 1) % VK_VOTERS;
-	vk_voter_tell(census->latest, census);
-	census->latest->word = word;
-	census->latest->memcg = vk_folio_memcg(folio);
+	census->oldest = voter + 1 < census->voters + VK_VOTERS ? voter + 1 : census->voters;
+	vk_voter_tell(voter, census);
+	voter->word = word;
+	voter->memcg = vk_folio_memcg(folio);
+	return voter;
+}
+
+static __always_inline struct vk_voter *vk_census_find(struct vk_census *census,
+						       struct folio *folio, unsigned long word)
+{
+	struct vk_voter *voter;
+
+	vk_census_each(voter, census)
+		if (voter->word == word)
+			return voter;
+	return vk_census_enrol(census, folio, word);
 }
 
 /* Two words may be of one memory cgroup, which is then told twice; one word is never of two. */
@@ -120,8 +129,8 @@ static __always_inline void vk_census_add(struct vk_census *census, struct folio
 {
 	unsigned long word = READ_ONCE(folio->memcg_data);
 
-	if (unlikely(word != census->latest->word))
-		vk_census_turn(census, folio, word);
+	if (word != census->latest->word)
+		census->latest = vk_census_find(census, folio, word);
 	census->latest->pages += pages;
 }
 
@@ -175,17 +184,17 @@ void vk_range_each(const void *p, vk_range_found found, void *data)
 {
 	const struct vk_range *range = p;
 	struct vk_census census = {
-		.latest = &census.voters[0], .found = found, .data = data,
+		.latest = census.voters, .oldest = census.voters, .found = found, .data = data,
 	};
-	unsigned int i;
+	struct vk_voter *voter;
 
 	rcu_read_lock();
 	if (range->mapping)
 		vk_range_count_cached(range, &census);
 	else
 		vk_range_count_anonymous(range, &census);
-	for (i = 0; i < VK_VOTERS; i++)
-		vk_voter_tell(&census.voters[i], &census);
+	vk_census_each(voter, &census)
+		vk_voter_tell(voter, &census);
 	rcu_read_unlock();
 }
 
