@@ -139,7 +139,11 @@ pub(crate) fn full_scans() -> Result<u64> {
 }
 
 /// Finds its thread: there is none where nobody may have huge pages.
-fn thread() -> Result<Option<u32>> {
+///
+/// # Errors
+///
+/// There are no processes to read.
+pub(crate) fn thread() -> Result<Option<u32>> {
     for entry in fs::read_dir("/proc")? {
         let name = entry?.file_name();
         let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {

@@ -5,6 +5,7 @@ mod khugepaged;
 mod matrix;
 mod memory;
 mod passed_on;
+mod scans;
 mod shmem;
 mod vote;
 mod zero_page;
@@ -28,6 +29,11 @@ use matrix::{
 use passed_on::{
     a_fork_and_a_moved_mapping_follow_the_containers_word, what_is_nested_has_the_outer_ones_knobs,
 };
+use scans::{
+    what_is_collapsed_does_not_depend_on_defrag,
+    what_is_collapsed_does_not_depend_on_use_zero_page, what_is_collapsed_follows_enabled,
+    what_is_collapsed_follows_khugepaged, what_is_collapsed_follows_shmem_enabled,
+};
 use shmem::{
     shared_memory_follows_the_containers_word_as_the_hosts_own_would,
     the_hosts_deny_stands_above_a_containers_word,
@@ -38,7 +44,8 @@ use vote::{
     a_forked_range_is_collapsed_once_more_pages_are_for_it,
     a_shared_file_is_collapsed_once_more_pages_are_for_it,
     a_shared_memfd_is_collapsed_once_more_pages_are_for_it,
-    nobody_votes_about_a_collapse_on_request, pages_of_the_host_vote_as_the_host,
+    nobody_votes_about_a_collapse_on_request, pages_of_a_cgroup_that_two_share_do_not_vote,
+    pages_of_a_container_that_ended_vote_as_the_host, pages_of_the_host_vote_as_the_host,
 };
 use zero_page::{
     a_read_gets_the_zero_page_as_the_containers_word_says,
@@ -68,11 +75,18 @@ pub(crate) const AREA: Area = Area {
         every_way_to_memory_follows_shmem_enabled,
         every_way_to_memory_follows_defrag,
         every_way_to_memory_follows_use_zero_page,
+        what_is_collapsed_follows_enabled,
+        what_is_collapsed_follows_shmem_enabled,
+        what_is_collapsed_follows_khugepaged,
+        what_is_collapsed_does_not_depend_on_defrag,
+        what_is_collapsed_does_not_depend_on_use_zero_page,
         what_lets_a_container_have_more_is_taken_back_while_khugepaged_works,
         a_forked_range_is_collapsed_once_more_pages_are_for_it,
         a_shared_memfd_is_collapsed_once_more_pages_are_for_it,
         a_shared_file_is_collapsed_once_more_pages_are_for_it,
         pages_of_the_host_vote_as_the_host,
+        pages_of_a_cgroup_that_two_share_do_not_vote,
+        pages_of_a_container_that_ended_vote_as_the_host,
         nobody_votes_about_a_collapse_on_request,
     ],
 };

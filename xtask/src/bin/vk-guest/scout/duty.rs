@@ -4,7 +4,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
@@ -123,6 +122,7 @@ impl Scout {
             Order::Hold(mib) => return self.hold(Mapping::new(mib << 20, MapFlags::empty())?),
             Order::HoldShared(mib) => return self.hold(Mapping::shared(mib << 20)?),
             Order::HoldKind(kind, mib) => return self.hold(mapping_of(kind, mib << 20)?),
+            Order::HoldFile(path, mib) => return self.hold(file_at(&path, mib << 20)?),
             Order::Grow(mib) => {
                 let mapping = self.held.as_mut().ok_or_else(bad)?;
                 mapping.grow(mib << 20)?;
@@ -258,26 +258,15 @@ fn mapping_of(kind: Kind, len_bytes: usize) -> io::Result<Mapping> {
             let file = memfd(len_bytes)?;
             Mapping::of_file(file.as_fd(), len_bytes)?
         }
-        Kind::Disk => {
-            let file = on_disk(len_bytes)?;
-            let mapping = Mapping::of_file(file.as_fd(), len_bytes)?;
-            mapping.advise(Advice::Random)?;
-            mapping
-        }
     })
 }
 
-/// A file without a name that is written and forgotten.
-fn on_disk(len_bytes: usize) -> io::Result<File> {
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .custom_flags(libc::O_TMPFILE)
-        .open("/var/tmp")?;
-    file.write_all(&vec![1; len_bytes])?;
-    file.sync_all()?;
-    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
-    Ok(file)
+/// The start of a file, of which no page is read ahead.
+fn file_at(path: &str, len_bytes: usize) -> io::Result<Mapping> {
+    let file = File::options().read(true).write(true).open(path)?;
+    let mapping = Mapping::of_file(file.as_fd(), len_bytes)?;
+    mapping.advise(Advice::Random)?;
+    Ok(mapping)
 }
 
 fn memfd(len_bytes: usize) -> io::Result<OwnedFd> {

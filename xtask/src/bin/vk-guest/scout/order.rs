@@ -24,6 +24,9 @@ pub(crate) enum Order {
     HoldShared(usize),
     /// Maps so many MiB of memory of this kind for good, untouched; reports the address.
     HoldKind(Kind, usize),
+    /// Maps the first so many MiB of the file with this path for good, shared, so that no page is read
+    /// ahead; reports the address.
+    HoldFile(String, usize),
     /// Makes what it holds so many MiB long, elsewhere if need be; reports the address.
     Grow(usize),
     /// Writes so many MiB to a memfd by write(2), or makes room by fallocate(2), and maps it for
@@ -127,8 +130,6 @@ pub(crate) enum Kind {
     Memfd,
     /// SysV shared memory.
     Sysv,
-    /// A file on the disk, of which nothing is in memory yet; no page is read ahead.
-    Disk,
 }
 
 /// Something that a kernel parameter limits.

@@ -10,25 +10,25 @@ use crate::scout::{Kind, Order};
 use crate::setting::{Setting, THP};
 use crate::tracer::Tracer;
 
-const SHMEM: &str = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
+pub(super) const SHMEM: &str = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
 
 const MIB: usize = 4;
 
 /// One file of the host, and the key of a container.
-struct Knob {
-    key: &'static str,
-    file: &'static str,
+pub(super) struct Knob {
+    pub(super) key: &'static str,
+    pub(super) file: &'static str,
     /// Next to each other: a container's and the host's.
-    words: &'static [&'static str],
+    pub(super) words: &'static [&'static str],
     /// What is done to the memory.
     work: [&'static str; 2],
     /// What the host says otherwise, so that the knob has something to say.
-    host: &'static [(&'static str, &'static str)],
+    pub(super) host: &'static [(&'static str, &'static str)],
     /// Whether it shows only in what the allocator is asked for.
     is_effort: bool,
 }
 
-const ENABLED: Knob = Knob {
+pub(super) const ENABLED: Knob = Knob {
     key: "thp_enabled",
     file: THP,
     words: &["always", "never", "madvise"],
@@ -37,14 +37,14 @@ const ENABLED: Knob = Knob {
     is_effort: false,
 };
 
-const SHMEM_ENABLED: Knob = Knob {
+pub(super) const SHMEM_ENABLED: Knob = Knob {
     key: "thp_shmem_enabled",
     file: SHMEM,
     words: &["always", "never", "advise"],
     ..ENABLED
 };
 
-const DEFRAG: Knob = Knob {
+pub(super) const DEFRAG: Knob = Knob {
     key: "thp_defrag",
     file: "/sys/kernel/mm/transparent_hugepage/defrag",
     words: &["always", "never"],
@@ -53,7 +53,7 @@ const DEFRAG: Knob = Knob {
     ..ENABLED
 };
 
-const ZERO_PAGE: Knob = Knob {
+pub(super) const ZERO_PAGE: Knob = Knob {
     key: "thp_use_zero_page",
     file: "/sys/kernel/mm/transparent_hugepage/use_zero_page",
     words: &["0", "1"],

@@ -4,19 +4,23 @@
 //! writes to a part of it. khugepaged comes along the second one's memory, which its policy lets have
 //! huge pages; the pages of the first one vote as their owner.
 
+use std::fs::{self, File};
+use std::io::Write;
+use std::time::Duration;
+
 use anyhow::Result;
 
 use super::memory::Memory;
 use crate::cgroup::Cgroup;
 use crate::container::wait_until;
 use crate::khugepaged;
+use crate::mapping::PAGE_BYTES;
 use crate::pairs::Pairs;
 use crate::policy::{set, target};
 use crate::problem::{expect, expect_eq, Outcome, Problem};
 use crate::row::row;
 use crate::scout::{Kind, Order};
 use crate::setting::{Setting, THP};
-use std::time::Duration;
 
 const SHMEM: &str = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
 const MAX_SHARED: &str = "/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_shared";
@@ -106,7 +110,7 @@ impl Range {
         match what {
             What::Forked => memory.scout.does(&Order::Enlist).map(|_| ())?,
             What::Memfd => memory.maps(&Order::HoldKind(Kind::Memfd, 2), 2)?,
-            What::File => memory.maps(&Order::HoldKind(Kind::Disk, 2), 2)?,
+            What::File => memory.maps(&DiskFile::make()?.held(), 2)?,
         }
         set(&first, &[(key, "never"), ("thp_khugepaged", "0")])?;
         match what {
@@ -171,20 +175,6 @@ impl Range {
         ])
     }
 
-    /// The counters once the vote that may have been on its way is over.
-    fn settled(&self) -> Result<[Counters; 3]> {
-        const QUIET: Duration = Duration::from_millis(200);
-        let mut now = self.counters()?;
-        loop {
-            std::thread::sleep(QUIET);
-            let later = self.counters()?;
-            if later == now {
-                return Ok(now);
-            }
-            now = later;
-        }
-    }
-
     /// Lets khugepaged come by while the second one has `ours` of the pages.
     fn decides(&mut self, ours: u64) -> Outcome {
         self.gives_second(ours)?;
@@ -193,7 +183,7 @@ impl Range {
         self.lets_khugepaged("1")?;
         self.comes_to(ours > theirs, before[1].denied)?;
         self.lets_khugepaged("0")?;
-        let after = self.settled()?;
+        let after = settled(|| self.counters())?;
         let grew = |who: usize| after[who].since(&before[who]);
         let times = grew(1).votes_for / ours;
         expect(times > 0, format!("{:?}", grew(1)), "votes for")?;
@@ -214,6 +204,48 @@ impl Range {
         let has_all = total.against >= first.against && total.votes_for >= second.votes_for;
         let has_all = has_all && total.tied >= second.tied && total.denied >= second.denied;
         expect(has_all, format!("{total:?} in total"), "the containers'")
+    }
+}
+
+/// The counters once the vote that may have been on its way is over.
+fn settled<T: PartialEq>(counters: impl Fn() -> Result<T>) -> Result<T> {
+    const QUIET: Duration = Duration::from_millis(200);
+    let mut now = counters()?;
+    loop {
+        std::thread::sleep(QUIET);
+        let later = counters()?;
+        if later == now {
+            return Ok(now);
+        }
+        now = later;
+    }
+}
+
+/// A file of a huge page on the disk, of which nothing is in memory. Who has it mapped keeps it.
+struct DiskFile;
+
+impl DiskFile {
+    const PATH: &'static str = "/var/tmp/vk-voted";
+
+    fn make() -> Result<Self> {
+        let this = Self;
+        let mut file = File::create(Self::PATH)?;
+        file.write_all(&vec![1; PAGES as usize * PAGE_BYTES])?;
+        file.sync_all()?;
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
+        Ok(this)
+    }
+
+    fn held(&self) -> Order {
+        Order::HoldFile(Self::PATH.to_owned(), 2)
+    }
+}
+
+impl Drop for DiskFile {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(Self::PATH) {
+            eprintln!("vk-guest: cannot remove {}: {error}", Self::PATH);
+        }
     }
 }
 
@@ -329,6 +361,68 @@ pub(super) fn pages_of_the_host_vote_as_the_host() -> Outcome {
         memory.scout.recall()?;
     }
     Ok(())
+}
+
+/// A file of which 300 pages are of a container at `never` and 100 of one at `always`, until `then` is
+/// done to the first one, whose cgroup is given. Then so many pages abstain.
+fn file_is_collapsed_after(
+    abstaining: u64,
+    then: impl FnOnce(Memory, &Cgroup) -> Result<Vec<Memory>>,
+) -> Outcome {
+    let _always = Setting::put(THP, "always")?;
+    let cgroups = [Cgroup::make("vk-first")?, Cgroup::make("vk-second")?];
+    let mut first = Memory::of_container(&[("thp_enabled", "never")])?;
+    cgroups[0].takes(first.scout.pid()?)?;
+    let mut second = Memory::of_container(&[("thp_enabled", "always")])?;
+    cgroups[1].takes(second.scout.pid()?)?;
+    {
+        let file = DiskFile::make()?;
+        first.maps(&file.held(), 2)?;
+        second.maps(&file.held(), 2)?;
+    }
+    first.works("read=300")?;
+    second.works("read=400")?;
+    let voter = second.target()?;
+    let counters = || Counters::of(&voter);
+    let huge_kb = |memory: &mut Memory| {
+        memory.works("read=1")?;
+        memory.smaps("FilePmdMapped")
+    };
+    let before = counters()?;
+    let _hurry = khugepaged::hurry()?;
+    let is_denied = || counters().is_ok_and(|now| now.denied > before.denied + 1);
+    expect(wait_until(LIMIT, is_denied), "no denial", "two")?;
+    expect_eq("huge pages, kB", huge_kb(&mut second)?, 0)?;
+    second.set(&[("thp_khugepaged", "0")])?;
+    let before = settled(counters)?;
+    let kept = then(first, &cgroups[0])?;
+    second.set(&[("thp_khugepaged", "1")])?;
+    let done = wait_until(LIMIT, || huge_kb(&mut second).is_ok_and(|kb| kb == KB));
+    expect(done, "not collapsed", "a huge page")?;
+    let more = settled(counters)?.since(&before);
+    let expected = more.votes_for / 100 * abstaining;
+    expect_eq("abstained", more.abstained, expected)?;
+    for memory in kept {
+        memory.scout.recall()?;
+    }
+    second.scout.recall().map_err(Into::into)
+}
+
+/// Whose they are nobody knows, so those 300 do not vote.
+pub(super) fn pages_of_a_cgroup_that_two_share_do_not_vote() -> Outcome {
+    file_is_collapsed_after(412, |first, cgroup| {
+        let beside = Memory::of_container(&[])?;
+        cgroup.takes(beside.scout.pid()?)?;
+        Ok(vec![first, beside])
+    })
+}
+
+/// The host is at `always`.
+pub(super) fn pages_of_a_container_that_ended_vote_as_the_host() -> Outcome {
+    file_is_collapsed_after(112, |first, _| {
+        first.scout.recall()?;
+        Ok(Vec::new())
+    })
 }
 
 /// MADV_COLLAPSE is the program's own word: nobody votes, though 412 of 512 pages are against it.
