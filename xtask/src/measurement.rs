@@ -62,13 +62,15 @@ pub enum Workload {
 pub enum Policy {
     /// Huge pages and the commit accounting.
     Memory,
+    /// The commit accounting alone.
+    Commit,
     /// Limits of mappings, descriptors and files.
     Limits,
 }
 
 impl Policy {
     /// Every policy.
-    pub const ALL: [Self; 2] = [Self::Memory, Self::Limits];
+    pub const ALL: [Self; 3] = [Self::Memory, Self::Commit, Self::Limits];
 }
 
 impl Workload {
@@ -109,12 +111,10 @@ impl Workload {
     /// Returns the policy it is measured under.
     pub fn policy(self) -> Policy {
         match self {
-            Self::Getpid
-            | Self::MmapMunmap
-            | Self::Brk
-            | Self::Touch4k
-            | Self::Touch2m
-            | Self::ForkExit => Policy::Memory,
+            Self::Getpid | Self::MmapMunmap | Self::Touch4k | Self::Touch2m | Self::ForkExit => {
+                Policy::Memory
+            }
+            Self::Brk => Policy::Commit,
             Self::MmapLimited
             | Self::BrkLimited
             | Self::OpenClose

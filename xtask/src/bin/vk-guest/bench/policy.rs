@@ -13,6 +13,12 @@ const MEMORY: &[(&str, &str)] = &[
     ("thp_enabled", "always"),
 ];
 
+/// The same without huge pages, whose questions brk(2) asks as well.
+const COMMIT: &[(&str, &str)] = &[
+    ("vm.overcommit_memory", "2"),
+    ("vm.overcommit_kbytes", "4194304"),
+];
+
 /// Limits that are never reached, none of them laxer than the host's: nothing is widened.
 const LIMITS: &[(&str, &str)] = &[
     ("vm.max_map_count", "60000"),
@@ -24,6 +30,7 @@ const LIMITS: &[(&str, &str)] = &[
 fn values(policy: Policy) -> &'static [(&'static str, &'static str)] {
     match policy {
         Policy::Memory => MEMORY,
+        Policy::Commit => COMMIT,
         Policy::Limits => LIMITS,
     }
 }
@@ -32,6 +39,7 @@ fn values(policy: Policy) -> &'static [(&'static str, &'static str)] {
 fn features(policy: Policy) -> &'static [&'static str] {
     match policy {
         Policy::Memory => &["sysctl", "overcommit", "thp"],
+        Policy::Commit => &["sysctl", "overcommit"],
         Policy::Limits => &["parameters", "maps", "min-addr", "descriptors", "files"],
     }
 }
