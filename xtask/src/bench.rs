@@ -25,7 +25,7 @@ use crate::report::Report;
 use crate::step::step;
 
 /// How long one boot with all its workloads may take.
-const LIMIT: Duration = Duration::from_secs(1800);
+const LIMIT: Duration = Duration::from_secs(3600);
 
 /// What keeps the kernel from doing the same thing in two ways, or something else meanwhile.
 ///
@@ -106,23 +106,6 @@ fn requests(workloads: &[Workload], samples: usize) -> impl Iterator<Item = Requ
         let workloads: Vec<Workload> = of_policy.copied().collect();
         (!workloads.is_empty()).then_some(Request::Bench { workloads, samples })
     })
-}
-
-/// Lets a program work in the host's commit mode and in its best, and prints what it did.
-///
-/// # Errors
-///
-/// As [`tell`].
-pub(crate) fn effect() -> Result<ExitCode> {
-    let lab = Lab::prepare()?;
-    let mut payload = lab.payload()?;
-    lab.add_module(&mut payload, None)?;
-    // By the clock, both within one boot: only the ratio says anything.
-    let guest = lab.guest(None)?;
-    let console = lab.cache.logs().join("effect-console.log");
-    let mut report = Report::default();
-    guest.run(&payload, &Request::Effect, &console, LIMIT, &mut report)?;
-    Ok(report.close())
 }
 
 /// Lets the guest measure something that it tells itself: births, recounts, votes and the like.

@@ -90,7 +90,7 @@ enum Task {
         /// Measure recounts of commitments instead, against tasks and mappings
         #[arg(long, conflicts_with_all = ["names", "once", "json", "samples", "births", "lookups"])]
         recounts: bool,
-        /// Compare what postgres does in the host's commit mode and in mode 2 instead
+        /// Measure instead what postgres does in the host's commit mode and in mode 2
         #[arg(long, conflicts_with_all = ["names", "once", "json", "samples", "births", "recounts", "lookups"])]
         effect: bool,
         /// Measure instead what huge pages do for a container whose host has none
@@ -294,12 +294,10 @@ pub(crate) fn run() -> Result<ExitCode> {
                 (touch, Request::Touch),
                 (programs, Request::Programs),
                 (vote, Request::Vote),
+                (effect, Request::Effect),
             ];
             if let Some((_, request)) = told.iter().find(|(wanted, _)| *wanted) {
                 return bench::tell(request);
-            }
-            if effect {
-                return bench::effect();
             }
             if lookups {
                 return bench::lookups();

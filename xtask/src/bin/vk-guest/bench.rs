@@ -3,8 +3,7 @@
 mod births;
 mod cgroup;
 mod crossings;
-mod touch;
-
+mod effect;
 mod hook;
 mod measured;
 mod meter;
@@ -13,6 +12,7 @@ mod programs;
 mod quiet;
 mod recounts;
 mod stage;
+mod touch;
 mod vote;
 mod workloads;
 
@@ -27,6 +27,7 @@ use measured::Measured;
 use stage::Stages;
 
 pub(crate) use births::run as run_births;
+pub(crate) use effect::run as run_effect;
 pub(crate) use hook::run as run_hook;
 pub(crate) use measured::run as run_measured;
 pub(crate) use meter::Meter;

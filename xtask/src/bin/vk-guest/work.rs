@@ -41,10 +41,7 @@ fn serve(request: Request) -> Result<()> {
         Request::Bench { workloads, samples } => bench::run(&workloads, samples)?,
         Request::BenchHook => bench::run_hook()?,
         Request::Births => bench::run_births()?,
-        Request::Effect => {
-            module::load(&[])?;
-            demo::postgres::tells_effect()?;
-        }
+        Request::Effect => bench::run_effect()?,
         Request::Recounts => bench::run_recounts()?,
         Request::Touch => bench::run_touch()?,
         Request::Programs => bench::run_programs()?,

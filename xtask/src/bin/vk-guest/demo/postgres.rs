@@ -1,7 +1,7 @@
 //! What postgres makes of its container's commit limit.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -10,7 +10,6 @@ use crate::demo::cast::Cast;
 use crate::demo::commit::nothing_was_killed;
 use crate::demo::role::{CROWDED, POSTGRES};
 use crate::dmesg::KernelLog;
-use crate::port;
 use crate::problem::{expect, expect_contains, expect_eq, Outcome};
 use crate::program::{self, Output};
 
@@ -57,6 +56,10 @@ const CROWD_QUERY: &str = "select length(a), pg_sleep(4) from \
 /// How long the server may take to tell what was killed.
 const KILL_LIMIT: Duration = Duration::from_secs(30);
 
+/// pgbench, from outside, as who the server trusts. Debian has the version in its paths.
+pub(crate) const CLIENT: &str = "setpriv --reuid=postgres --regid=postgres --clear-groups \
+     /usr/lib/postgresql/*/bin/pgbench";
+
 /// How many they are.
 const CROWD: &str = "20";
 
@@ -66,9 +69,7 @@ fn crowds(container: &Container) -> Result<Output> {
     let script = "/run/vk-crowd.sql";
     fs::write(script, CROWD_QUERY)?;
     let host = format!("--host=/proc/{}/root/tmp", container.pid());
-    let pgbench = "setpriv --reuid=postgres --regid=postgres --clear-groups \
-                   /usr/lib/postgresql/*/bin/pgbench";
-    let words = format!("{pgbench} {host} -n -t 1 -c {CROWD} -f {script} postgres");
+    let words = format!("{CLIENT} {host} -n -t 1 -c {CROWD} -f {script} postgres");
     program::run(&["sh", "-c", &words])
 }
 
@@ -123,48 +124,6 @@ fn limits_to_a_few(container: &Container) -> Result<()> {
         ("vm.overcommit_memory", "2"),
         ("vm.overcommit_kbytes", &limit_kb.to_string()),
     ])
-}
-
-/// Lets the many come again and again for a time, in the host's mode and in mode 2; tells how many
-/// queries were answered.
-///
-/// # Errors
-///
-/// The server cannot be started.
-pub(crate) fn tells_effect() -> Result<()> {
-    let host = served(|_| Ok(()))?;
-    let own = served(limits_to_a_few)?;
-    let seconds = EFFECT_TIME.as_secs();
-    port::say(format!(
-        "postgres, {CROWD} at once in 160 MiB, for {seconds} s each:"
-    ));
-    port::say(format!("  mode 0, the host's: {host} queries answered"));
-    port::say(format!("  mode 2, its own:    {own} queries answered"));
-    Ok(())
-}
-
-/// How long each mode has.
-const EFFECT_TIME: Duration = Duration::from_secs(60);
-
-fn served(sets: impl Fn(&Container) -> Result<()>) -> Result<u64> {
-    let cast = Cast::start(&[&CROWDED])?;
-    let container = cast.get(&CROWDED)?;
-    container.set(&[("vm.overcommit_memory", "0")])?;
-    sets(container)?;
-    let begun = Instant::now();
-    let mut served = 0;
-    while begun.elapsed() < EFFECT_TIME {
-        let said = crowds(container)?.stdout;
-        let count = said
-            .lines()
-            .find_map(|line| line.strip_prefix("number of transactions actually processed: "));
-        // A server that recovers takes no connection.
-        let count = count.and_then(|it| it.split('/').next()?.parse::<u64>().ok());
-        served += count.unwrap_or(0);
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    cast.stop()?;
-    Ok(served)
 }
 
 /// How the kernel's own line about a refused commitment begins.
