@@ -54,7 +54,7 @@ impl Values {
         self.has(key).then(|| key.ctype().value_from_bits(*bits))
     }
 
-    /// Returns the bits of the value of `key`, if it is set: [`Value::to_bits`] of [`Values::get`].
+    /// Returns what [`Values::get`] does as a pattern of 64 bits: a C type's own, and zeroes above.
     #[inline]
     pub fn bits(&self, key: Key) -> Option<u64> {
         let bits = self.slots.get(key.index())?;

@@ -29,6 +29,7 @@ const PACKAGES: &[&str] = &[
     "redis-tools",
     "runc",
     "strace",
+    "sysbench",
     "util-linux",
 ];
 

@@ -22,7 +22,7 @@ const SIDE_BY_SIDE: usize = 3;
 
 /// The areas of each guest; those that take longest begin first.
 const GUESTS: &[&[&str]] = &[
-    &["lifecycle", "hook", "coexist"],
+    &["lifecycle", "hook", "coexist", "neutral"],
     &["overcommit", "sysctl", "limits", "control", "registry"],
     &[
         "lab",
@@ -79,6 +79,7 @@ const AREAS: &[(&str, Place)] = &[
     ("inline", Place::Module),
     ("coexist", Place::Module),
     ("registry", Place::Module),
+    ("neutral", Place::Module),
     ("stranger", Place::Stranger),
     ("torture", Place::Debug),
 ];

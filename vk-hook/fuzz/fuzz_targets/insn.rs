@@ -13,12 +13,16 @@ use vk_hook_oracles::{Oracles, Outcome};
 mod compare;
 #[path = "../../tests/insn_iced/explain.rs"]
 mod explain;
+mod kernel;
+#[path = "../../../xtask/src/insn/kernel_differs.rs"]
+mod kernel_differs;
 #[path = "../../tests/insn_iced/oracle.rs"]
 mod oracle;
 
 thread_local! {
     static FORMS: RefCell<explain::Forms> = RefCell::default();
     static ORACLES: RefCell<Oracles> = RefCell::default();
+    static KERNEL: RefCell<Option<kernel::Kernel>> = RefCell::new(kernel::Kernel::start());
 }
 
 fuzz_target!(|bytes: &[u8]| {
@@ -32,7 +36,15 @@ fuzz_target!(|bytes: &[u8]| {
         );
         let outcome = FORMS.with_borrow_mut(|forms| compare::compare(&more, forms));
         assert!(outcome.is_ok(), "{answer:?}: {outcome:?}");
-        for outcome in ORACLES.with_borrow_mut(|oracles| oracles.compare(&more[..MAX_LEN])) {
+        let window: [u8; MAX_LEN] = more[..MAX_LEN].try_into().expect("as long as that");
+        if let Ok(insn) = decode(&window) {
+            KERNEL.with_borrow_mut(|kernel| {
+                if let Some(kernel) = kernel {
+                    kernel.agrees(&window, &insn);
+                }
+            });
+        }
+        for outcome in ORACLES.with_borrow_mut(|oracles| oracles.compare(&window)) {
             if let Outcome::Unexplained { kind, why } = outcome {
                 panic!("{kind}: {why}");
             }

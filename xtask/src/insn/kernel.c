@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Without arguments, reads records of 15 bytes, and writes the length of each's instruction, or 0,
- * in a byte. With a file and a number, decodes the file so many times and prints the
- * nanoseconds of processor time.
+ * in a byte; with one argument, each before the next is read. With a file and a number, decodes the
+ * file so many times and prints the nanoseconds of processor time.
  */
 
 #include <stdio.h>
@@ -61,5 +61,7 @@ static int timed(const char *path, long times)
 
 int main(int argc, char **argv)
 {
+	if (argc == 2)
+		setvbuf(stdout, NULL, _IONBF, 0);
 	return argc == 3 ? timed(argv[1], atol(argv[2])) : lengths();
 }

@@ -25,7 +25,7 @@ pub(crate) const AREA: Area = Area {
 };
 
 /// How many sequences each check does, and how many at an order. (`torture neutral` does 10,000.)
-const COUNT: u64 = 100;
+const COUNT: u64 = 40;
 const CHUNK: u64 = 10;
 
 /// What the machine counts that sequences change. (Not the huge zero page: there is one for all, and

@@ -37,6 +37,23 @@ const SLAP: &[&str] = &[
     "--concurrency=1",
 ];
 
+/// Transactions of 20 statements on so many rows.
+const SYSBENCH: &[&str] = &[
+    "sysbench",
+    "oltp_read_write",
+    "--db-driver=mysql",
+    "--mysql-socket=/tmp/mariadb.sock",
+    "--mysql-user=root",
+    "--mysql-db=vk",
+    "--tables=1",
+    "--table-size=50000",
+    "--threads=1",
+    "--time=0",
+    "--rand-seed=1",
+];
+
+const TRANSACTIONS: u64 = 500;
+
 /// Runs both at each word, and tells.
 ///
 /// # Errors
@@ -176,5 +193,23 @@ fn mariadb(word: &str) -> Result<()> {
         let what = format!("mariadb at {word}, {round} round");
         tell(&what, container.pid(), QUERIES, slap)?;
     }
+    sysbench(&container, word)?;
     container.stop()
+}
+
+/// What sysbench's transactions take the server.
+fn sysbench(container: &Container, word: &str) -> Result<()> {
+    let socket = "--socket=/tmp/mariadb.sock";
+    let create = "create database vk";
+    container.output(&["mariadb", "--no-defaults", socket, "-e", create])?;
+    let does = |more: &[&str]| container.output(&[SYSBENCH, more].concat()).map(|_| ());
+    does(&["prepare"])?;
+    let events = format!("--events={TRANSACTIONS}");
+    for round in ["first", "second"] {
+        let what = format!("sysbench at {word}, {round} round");
+        tell(&what, container.pid(), TRANSACTIONS, || {
+            does(&[&events, "run"])
+        })?;
+    }
+    Ok(())
 }
