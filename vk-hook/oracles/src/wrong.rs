@@ -185,6 +185,14 @@ const TAKEN: &[Taken] = &[
             is_vex && matches!(code[at], 0x48 | 0x49 | 0xae)
         },
     ),
+    taken(
+        BDDISASM,
+        "key locker and SHA have no EVEX: the APX specification from version 4.0 on",
+        |code, at| {
+            let is_map4 = at > 3 && code[at - 4] == 0x62 && code[at - 3] & 7 == 4;
+            is_map4 && matches!(code[at], 0xd4 | 0xd8..=0xdf)
+        },
+    ),
 ];
 
 /// Returns what explains that a decoder does not agree with `insn`.
