@@ -69,7 +69,7 @@ pub(crate) fn is_logged_in_the_kernels_words(limited: &Container) -> Outcome {
 
 /// Lets a mapping be refused in `place` and returns the kernel's line about it.
 fn refusal(place: &Place<'_>, mib: &str) -> Result<String, Problem> {
-    let log = KernelLog::from_now()?;
+    let log = KernelLog::from_when_it_takes(REFUSAL)?;
     let said = place.act(&["map", mib])?;
     expect_eq("the mapping", said.word("map"), Some("ENOMEM"))?;
     let lines = log.lines()?;

@@ -32,7 +32,7 @@ pub(crate) fn serves_with_huge_pages(cast: &Cast) -> Outcome {
 /// A buffer pool above the limit: it says so and ends, and nothing is killed.
 pub(crate) fn fails_cleanly_with_a_pool_above_the_limit() -> Outcome {
     const END_LIMIT: Duration = Duration::from_secs(60);
-    let log = KernelLog::from_now()?;
+    let log = KernelLog::from_when_it_takes(REFUSAL)?;
     let cast = Cast::start(&[&OVERSIZED])?;
     let container = cast.get(&OVERSIZED)?;
     let kills = oom_kills(container);

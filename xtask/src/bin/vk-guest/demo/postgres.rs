@@ -36,7 +36,7 @@ fn query(container: &Container, text: &str) -> Result<Output> {
 /// A query that needs too much ends with an error of its own, not with a killed process.
 pub(crate) fn gets_an_error_instead_of_the_oom_killer(cast: &Cast) -> Outcome {
     let container = cast.get(&POSTGRES)?;
-    let log = KernelLog::from_now()?;
+    let log = KernelLog::from_when_it_takes(REFUSAL)?;
     let killed_before = oom_kills(container)?;
     let greedy = query(container, GREEDY)?;
     expect_contains("the answer", &greedy.stderr, "ERROR:  out of memory")?;
@@ -100,7 +100,7 @@ pub(crate) fn sees_errors_where_mode_1_is_killed() -> Outcome {
     let cast = Cast::start(&[&CROWDED])?;
     let container = cast.get(&CROWDED)?;
     limits_to_a_few(container)?;
-    let log = KernelLog::from_now()?;
+    let log = KernelLog::from_when_it_takes(REFUSAL)?;
     crowds(container)?;
     let said = container.log()?;
     expect_contains("its log", &said, "ERROR:  out of memory")?;
