@@ -123,6 +123,11 @@ impl Machine {
             // With `rep stosb` a page would be one instruction or thousands.
             Accel::Icount => ("tcg,thread=single", "max,-erms,-fsrm"),
         };
+        // A processor that waits for its turn on the host is no reason to read a slower clock.
+        let clock = match self.accel {
+            Accel::Tcg | Accel::TcgInTurn => " tsc=nowatchdog",
+            Accel::Kvm | Accel::Icount => "",
+        };
         let mut command = Command::new("qemu-system-x86_64")
             .args(["-nodefaults", "-no-user-config", "-display", "none"])
             .args(["-machine", "q35", "-accel", accel, "-cpu", cpu])
@@ -136,7 +141,7 @@ impl Machine {
             .arg("-initrd")
             .arg(&self.initramfs)
             .arg("-append")
-            .arg(format!("console=ttyS0 panic=-1 {}", self.append));
+            .arg(format!("console=ttyS0 panic=-1{clock} {}", self.append));
         if self.accel == Accel::Icount {
             command = command.args(["-icount", "shift=0,sleep=off"]);
             // Neither the host's time nor its random numbers make two runs differ.

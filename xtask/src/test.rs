@@ -23,8 +23,6 @@ const SIDE_BY_SIDE: usize = 3;
 
 /// The areas of each guest; those that take longest begin first.
 const GUESTS: &[&[&str]] = &[
-    &["lifecycle", "hook", "coexist", "neutral"],
-    &["overcommit", "sysctl", "limits", "control", "registry"],
     &[
         "lab",
         "hookability",
@@ -35,6 +33,8 @@ const GUESTS: &[&[&str]] = &[
         "view",
         "userland",
     ],
+    &["lifecycle", "hook", "coexist", "neutral"],
+    &["overcommit", "sysctl", "limits", "control", "registry"],
     &["inline"],
     &["stranger"],
 ];
@@ -173,15 +173,15 @@ fn run_booted(
                 .filter(|(area, its)| group.contains(area) && place(*its));
             its.map(|(area, _)| (*area).to_owned()).collect()
         };
+        if areas.iter().any(|(_, place)| *place == Place::Debug) {
+            scope.spawn_fifo(|_| sum.take(|report| torture::short(lab, report)));
+        }
         for group in GUESTS {
             let is_ready = |place| place == Place::Guest || place == Place::Module;
             runs(of_guest(group, is_ready), payload.clone());
         }
         if areas.iter().any(|(_, place)| *place == Place::Kunit) {
             scope.spawn_fifo(|_| sum.take(|report| kunit::run(lab, variant, report)));
-        }
-        if areas.iter().any(|(_, place)| *place == Place::Debug) {
-            scope.spawn_fifo(|_| sum.take(|report| torture::short(lab, report)));
         }
         // Meanwhile, what takes the longest to build.
         if areas.iter().any(|(_, place)| *place == Place::Stranger) {

@@ -5,6 +5,7 @@
 use std::fs;
 
 use anyhow::{ensure, Context, Result};
+use memchr::memmem;
 use vk_ffi_shims::btf::Btf;
 use vk_ffi_shims::build::BuildId;
 
@@ -56,8 +57,7 @@ impl Drop for Loaded {
 fn change(places: &[&[u8]]) -> Result<()> {
     let mut object = fs::read("/vk/vkernel.ko").context("no module in the payload")?;
     for wanted in places {
-        let starts = object.windows(wanted.len()).enumerate();
-        let found: Vec<usize> = starts.filter(|it| it.1 == *wanted).map(|it| it.0).collect();
+        let found: Vec<usize> = memmem::find_iter(&object, wanted).collect();
         ensure!(
             found.len() == 1,
             "{} places in the module, expected one",

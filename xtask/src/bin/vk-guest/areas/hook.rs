@@ -33,6 +33,6 @@ pub(crate) const AREA: Area = Area {
         a_kretprobe_comes_second,
         an_fprobe_comes_first,
         an_fprobe_comes_second,
-        twenty_cycles_of_arm_and_disarm_under_load,
+        cycles_of_arm_and_disarm_under_load,
     ],
 };

@@ -81,8 +81,8 @@ fn jump_to_stubs_of_their_own(armed: &[Site]) -> Outcome {
 }
 
 /// Every fourth time with a policy, so that more than the lifecycle hooks go in and out.
-pub(super) fn twenty_cycles_of_arm_and_disarm_under_load() -> Outcome {
-    const CYCLES: usize = 20;
+pub(super) fn cycles_of_arm_and_disarm_under_load() -> Outcome {
+    const CYCLES: usize = 8;
     const WITH_POLICY: usize = 4;
     let _loaded = Loaded::with(&[])?;
     let host = std::fs::read_to_string(MODE)?.trim().to_owned();

@@ -37,8 +37,6 @@ again!(overcommit:
 );
 
 again!(knobs:
-    every_way_to_memory_follows_enabled,
-    every_way_to_memory_follows_shmem_enabled,
     every_way_to_memory_follows_defrag,
     the_defrag_file_is_the_containers_own_and_the_hosts_stays,
     the_shmem_files_are_the_containers_own_and_the_hosts_stay,
