@@ -10,7 +10,9 @@ use xtask::protocol::Line;
 
 use crate::areas::limits::common::readers_and_writers_see_whole_values;
 use crate::areas::neutral::ends_as_without_the_module;
-use crate::areas::overcommit::walk::{walks_as_without_the_module, walks_while_policies_change};
+use crate::areas::overcommit::walk::{
+    walks_as_without_the_module, walks_while_policies_change, STRIDE, WALKERS,
+};
 use crate::areas::registry::life::{
     a_birth_without_memory_inherits, bears_while_policies_are_set, objects_are_gone,
     what_is_below_a_birth_without_memory_inherits,
@@ -58,6 +60,11 @@ const LOADS: &[(&str, &str, Load)] = &[
         parameters,
     ),
     ("overcommit", "steps of a random walk", walk),
+    (
+        "walk",
+        "steps of a random walk, without the module and with it",
+        neutral_walk,
+    ),
 ];
 
 /// When a load has gone on for long enough.
@@ -291,6 +298,18 @@ fn walk(round: u64) -> Result<u64> {
     let walked = walks_while_policies_change(round, PAUSES).map_err(told)?;
     port::say(format!("torture overcommit: {walked:?}"));
     Ok(walked.steps)
+}
+
+/// One walk after the other, each without the module and then under a neutral policy.
+fn neutral_walk(round: u64) -> Result<u64> {
+    const PAUSES: u64 = 25;
+    load_module()?;
+    passes(walks_as_without_the_module(round, PAUSES))?;
+    let steps = PAUSES * STRIDE * WALKERS as u64;
+    port::say(format!(
+        "torture walk: {steps} steps of seed {round} the same"
+    ));
+    Ok(steps)
 }
 
 fn told(problem: Problem) -> anyhow::Error {
