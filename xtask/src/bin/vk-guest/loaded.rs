@@ -56,7 +56,7 @@ impl Without {
     ///
     /// The kernel refuses.
     pub(crate) fn begin() -> Result<Self> {
-        module::unload()?;
+        module::unload_when_unused()?;
         Ok(Self(()))
     }
 
