@@ -15,6 +15,7 @@
 #include <linux/syslog.h>
 #include <asm/syscall.h>
 #include "vk_limit.h"
+#include "vk_subject.h"
 
 /* Called by the stubs alone. */
 long vk_judge_mmap_region(void *file, unsigned long addr, unsigned long len);
@@ -34,7 +35,7 @@ __weak int vk_handler_limit(unsigned int parameter, const void *ns, unsigned lon
 	return -1;
 }
 
-__weak unsigned long long vk_handler_bound(unsigned int parameter, const void *mm)
+__weak unsigned long long vk_handler_bound(unsigned int parameter, const void *ns)
 {
 	return VK_UNBOUND;
 }
@@ -85,19 +86,17 @@ bool vk_value_current(unsigned int parameter, unsigned long long *value)
 	return found;
 }
 
-/* Whether current, on its own behalf, is certainly of the host. */
-static __always_inline bool vk_is_host(const struct mm_struct *mm)
-{
-	const struct pid *pid = task_pid(current);
-
-	return (!mm || (current->mm == mm && !(current->flags & PF_KTHREAD))) && pid && !pid->level;
-}
-
 unsigned long long vk_bound(unsigned int parameter, const struct mm_struct *mm)
 {
-	unsigned long long bound = vk_is_host(mm) ? VK_UNBOUND : vk_handler_bound(parameter, mm);
+	unsigned long long bound = VK_UNBOUND;
 	unsigned int host;
+	const void *ns;
 
+	rcu_read_lock_sched();
+	ns = vk_ns_of_mm(mm);
+	if (ns)
+		bound = vk_handler_bound(parameter, ns);
+	rcu_read_unlock_sched();
 	return bound == VK_UNBOUND && vk_parameter_wide(parameter, &host) ? host : bound;
 }
 

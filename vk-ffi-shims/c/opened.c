@@ -10,7 +10,8 @@
  * known, nor are those of FMODE_NOACCOUNT and FMODE_BACKING, which the kernel does not count either.
  *
  * Most opens find the pool there and a place free, and take no lock and no memory. For that a pool
- * stays until its namespace ends, though no file is open.
+ * is found, by the address of its namespace, until that ends, though no file is open; after that
+ * only its files know it.
  *
  * Locks, all leaves, with interrupts off, for fput() may be called anywhere: vk_pools_lock; the
  * buckets' own bits, for who found no place.
@@ -30,15 +31,15 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include "vk_limit.h"
+#include "vk_subject.h"
 
 /* How many files a namespace, and those below it, have open. */
 struct vk_pool {
 	struct hlist_node node;
 	struct rcu_head rcu;
 	struct vk_pool *outer;		/* of the parent, which counts the same files and more */
-	u64 ns;				/* its number, which is never used again */
-	refcount_t files;		/* and one more while it is held; never 0 */
-	bool is_held;			/* the namespace has not ended; written under the lock */
+	const void *ns;
+	refcount_t files;		/* and one more while it is found; never 0 */
 };
 
 /* A file for which its bucket has no place. */
@@ -52,16 +53,19 @@ struct vk_opened {
  * Files that are counted. A place is taken by who opens the file, and given back by who frees it,
  * who had it from the former: nobody else writes its pool.
  */
-#define VK_PLACES 3
+struct vk_place {
+	const struct file *file;
+	struct vk_pool *pool;
+};
+
 struct vk_bucket {
 	struct hlist_bl_head more;
-	const struct file *file[VK_PLACES];
-	struct vk_pool *pool[VK_PLACES];
+	struct vk_place place[3];
 };
 
 static DEFINE_HASHTABLE(vk_pools, 8);
 static DEFINE_SPINLOCK(vk_pools_lock);
-static unsigned int vk_pools_held;
+static unsigned int vk_pools_found;
 
 #define VK_BUCKET_BITS 11
 static struct vk_bucket vk_buckets[1 << VK_BUCKET_BITS];
@@ -70,31 +74,30 @@ static atomic_t vk_bucket_files[1 << VK_BUCKET_BITS];
 
 /* Called by the stubs alone. */
 struct file *vk_handler_alloc_empty_file(int flags, const struct cred *cred);
-void vk_before_security_file_free(struct file *file);
 
 /* ---- Pools ---- */
 
 /* Under RCU, also that of the scheduler, or the lock. */
-static struct vk_pool *vk_pool_find(u64 ns)
+static __always_inline struct vk_pool *vk_pool_find(const void *ns)
 {
 	struct vk_pool *pool;
 
-	hash_for_each_possible_rcu(vk_pools, pool, node, ns,
+	hash_for_each_possible_rcu(vk_pools, pool, node, (unsigned long)ns,
 				   lockdep_is_held(&vk_pools_lock) || rcu_read_lock_sched_held())
 		if (pool->ns == ns)
 			return pool;
 	return NULL;
 }
 
-/* Counts one file more in the pool that is there. */
-static struct vk_pool *vk_pool_join(u64 ns)
+/* Counts one file more in the pool that is there. No namespace ends that current is in. */
+static struct vk_pool *vk_pool_join(const void *ns)
 {
 	struct vk_pool *pool;
 
 	rcu_read_lock();
 	pool = vk_pool_find(ns);
-	if (pool && !refcount_inc_not_zero(&pool->files))
-		pool = NULL;
+	if (pool)
+		refcount_inc(&pool->files);
 	rcu_read_unlock();
 	return pool;
 }
@@ -103,26 +106,33 @@ static struct vk_pool *vk_pool_join(u64 ns)
 static void vk_pool_add(struct vk_pool *pool)
 {
 	refcount_set(&pool->files, 2);
-	pool->is_held = true;
-	hash_add_rcu(vk_pools, &pool->node, pool->ns);
-	vk_pools_held++;
+	hash_add_rcu(vk_pools, &pool->node, (unsigned long)pool->ns);
+	vk_pools_found++;
+}
+
+/* One file less, in @pool and in those around it; those that nobody needs any more go. */
+static void vk_pool_uncharge(struct vk_pool *pool)
+{
+	struct vk_pool *outer;
+
+	for (; pool; pool = outer) {
+		outer = pool->outer;
+		if (refcount_dec_and_test(&pool->files))
+			kfree_rcu(pool, rcu);
+	}
 }
 
 /* Under the lock. No task is in its namespace, or the hooks are out. */
 static void vk_pool_let_go(struct vk_pool *pool)
 {
-	if (!pool->is_held)
-		return;
-	WRITE_ONCE(pool->is_held, false);
-	vk_pools_held--;
-	if (!refcount_dec_and_test(&pool->files))
-		return;
 	hash_del_rcu(&pool->node);
-	kfree_rcu(pool, rcu);
+	vk_pools_found--;
+	if (refcount_dec_and_test(&pool->files))
+		kfree_rcu(pool, rcu);
 }
 
 /* Counts one file more for @ns, which @outer counts already. NULL without memory. */
-static struct vk_pool *vk_pool_charge(u64 ns, struct vk_pool *outer)
+static struct vk_pool *vk_pool_charge(const void *ns, struct vk_pool *outer)
 {
 	struct vk_pool *fresh, *pool = vk_pool_join(ns);
 
@@ -144,44 +154,28 @@ static struct vk_pool *vk_pool_charge(u64 ns, struct vk_pool *outer)
 	return pool;
 }
 
-/* One file less, in @pool and in those around it. */
-static void vk_pool_uncharge(struct vk_pool *pool)
-{
-	struct vk_pool *outer;
-	unsigned long flags;
-
-	for (; pool; pool = outer) {
-		outer = pool->outer;
-		if (!refcount_dec_and_lock_irqsave(&pool->files, &vk_pools_lock, &flags))
-			continue;
-		hash_del_rcu(&pool->node);
-		spin_unlock_irqrestore(&vk_pools_lock, flags);
-		kfree_rcu(pool, rcu);
-	}
-}
-
 unsigned int vk_ns_files(const void *ns)
 {
 	struct vk_pool *pool;
 	unsigned int files;
 
 	rcu_read_lock();
-	pool = vk_pool_find(vk_ns_id(ns));
-	files = pool ? refcount_read(&pool->files) - READ_ONCE(pool->is_held) : 0;
+	pool = vk_pool_find(ns);
+	files = pool ? refcount_read(&pool->files) - 1 : 0;
 	rcu_read_unlock();
 	return files;
 }
 
-/* The namespace has ended: an RCU callback. */
+/* The namespace has ended: an RCU callback, before its address can be another's. */
 void vk_files_end(const void *ns)
 {
 	struct vk_pool *pool;
 	unsigned long flags;
 
-	if (!READ_ONCE(vk_pools_held))
+	if (!READ_ONCE(vk_pools_found))
 		return;
 	spin_lock_irqsave(&vk_pools_lock, flags);
-	pool = vk_pool_find(vk_ns_id(ns));
+	pool = vk_pool_find(ns);
 	if (pool)
 		vk_pool_let_go(pool);
 	spin_unlock_irqrestore(&vk_pools_lock, flags);
@@ -189,8 +183,8 @@ void vk_files_end(const void *ns)
 
 /* ---- Who opens ---- */
 
-/* The numbers of the namespaces of current, the innermost first; none if it has no value. */
-static unsigned int vk_lineage_of_current(u64 numbers[MAX_PID_NS_LEVEL])
+/* The namespaces of current, the innermost first; none if it has no value. They outlive the call. */
+static unsigned int vk_lineage_of_current(const void *lineage[MAX_PID_NS_LEVEL])
 {
 	unsigned long long value;
 	unsigned int depth = 0;
@@ -200,19 +194,19 @@ static unsigned int vk_lineage_of_current(u64 numbers[MAX_PID_NS_LEVEL])
 	ns = vk_subject_current();
 	if (ns && vk_handler_value(VK_PARAMETER_FILE_MAX, ns, &value))
 		for (; ns && depth < MAX_PID_NS_LEVEL; ns = vk_ns_parent(ns))
-			numbers[depth++] = vk_ns_id(ns);
+			lineage[depth++] = ns;
 	rcu_read_unlock();
 	return depth;
 }
 
 /* The outermost first: a pool lives while one inside it does. */
-static struct vk_pool *vk_pool_of_lineage(const u64 *numbers, unsigned int depth)
+static struct vk_pool *vk_pool_of_lineage(const void *const *lineage, unsigned int depth)
 {
 	struct vk_pool *pool = NULL, *outer;
 
 	while (depth--) {
 		outer = pool;
-		pool = vk_pool_charge(numbers[depth], outer);
+		pool = vk_pool_charge(lineage[depth], outer);
 		if (!pool) {
 			vk_pool_uncharge(outer);
 			return NULL;
@@ -221,47 +215,16 @@ static struct vk_pool *vk_pool_of_lineage(const u64 *numbers, unsigned int depth
 	return pool;
 }
 
-/* The pool of current if that counts one file more, of at most @bound, and nobody around it counts. */
-static struct vk_pool *vk_pool_glance(unsigned long long bound)
+/* The pools of current and around it, which count one file more, or why it must not have one. */
+static noinline struct vk_pool *vk_pool_examine(void)
 {
-	const struct pid_namespace *ns;
-	struct vk_pool *pool = NULL;
-	int before;
-
-	rcu_read_lock_sched();
-	ns = vk_subject_current();
-	if (ns && ns->level == 1)
-		pool = vk_pool_find(vk_ns_id(ns));
-	if (pool && !__refcount_inc_not_zero(&pool->files, &before))
-		pool = NULL;
-	rcu_read_unlock_sched();
-	/* The namespace lives, and holds it. */
-	if (!pool || before <= bound)
-		return pool;
-	vk_pool_uncharge(pool);
-	return NULL;
-}
-
-/*
- * Counts a file that current is about to get: NULL if nobody wants to know, or why it must not have
- * one. Counted first and compared then, so that two at once do not come to more than the value.
- */
-static struct vk_pool *vk_pool_of_current(void)
-{
-	unsigned long long bound = vk_bound(VK_PARAMETER_FILE_MAX, NULL);
-	u64 numbers[MAX_PID_NS_LEVEL];
+	const void *lineage[MAX_PID_NS_LEVEL];
+	unsigned int depth = vk_lineage_of_current(lineage);
 	struct vk_pool *pool;
-	unsigned int depth;
 
-	if (bound == VK_UNBOUND)
-		return NULL;
-	pool = vk_pool_glance(bound);
-	if (likely(pool))
-		return pool;
-	depth = vk_lineage_of_current(numbers);
 	if (!depth)
 		return NULL;
-	pool = vk_pool_of_lineage(numbers, depth);
+	pool = vk_pool_of_lineage(lineage, depth);
 	if (!pool)
 		return ERR_PTR(-ENOMEM);
 	if (!vk_forbids_current(VK_PARAMETER_FILE_MAX, 0) || capable(CAP_SYS_ADMIN))
@@ -270,28 +233,61 @@ static struct vk_pool *vk_pool_of_current(void)
 	return ERR_PTR(-ENFILE);
 }
 
+/*
+ * Counts a file that current is about to get: NULL if nobody wants to know, or why it must not have
+ * one. Counted first and compared then, so that two at once do not come to more than the value.
+ */
+static __always_inline struct vk_pool *vk_pool_of_current(void)
+{
+	unsigned long long bound = VK_UNBOUND;
+	struct vk_pool *pool = NULL;
+	int before = 0;
+	const void *ns;
+
+	rcu_read_lock_sched();
+	ns = vk_ns_of_current();
+	if (likely(ns))
+		bound = vk_handler_bound(VK_PARAMETER_FILE_MAX, ns);
+	if (bound != VK_UNBOUND)
+		pool = vk_pool_find(ns);
+	/* The one that is found for the namespace is counted in @before as well. */
+	if (pool)
+		__refcount_inc(&pool->files, &before);
+	rcu_read_unlock_sched();
+	if (bound == VK_UNBOUND)
+		return NULL;
+	if (likely(pool && !pool->outer && before <= bound))
+		return pool;
+	if (pool)
+		refcount_dec(&pool->files);
+	return vk_pool_examine();
+}
+
 /* ---- Files ---- */
 
-static unsigned int vk_bucket_of(const struct file *file)
+#define vk_each_place(place, bucket)					\
+	for (place = (bucket)->place; place < (bucket)->place + ARRAY_SIZE((bucket)->place); place++)
+
+static __always_inline unsigned int vk_bucket_of(const struct file *file)
 {
 	return hash_ptr(file, VK_BUCKET_BITS);
 }
 
-static bool vk_opened_place(struct vk_bucket *bucket, const struct file *file,
-			    struct vk_pool *pool)
+static __always_inline bool vk_opened_place(struct vk_bucket *bucket, const struct file *file,
+					    struct vk_pool *pool)
 {
-	unsigned int i;
+	struct vk_place *place;
 
-	for (i = 0; i < VK_PLACES; i++) {
-		if (READ_ONCE(bucket->file[i]) || cmpxchg(&bucket->file[i], NULL, file))
+	vk_each_place(place, bucket) {
+		if (READ_ONCE(place->file) || cmpxchg(&place->file, NULL, file))
 			continue;
-		bucket->pool[i] = pool;
+		place->pool = pool;
 		return true;
 	}
 	return false;
 }
 
-static bool vk_opened_add(struct vk_bucket *bucket, const struct file *file, struct vk_pool *pool)
+static noinline bool vk_opened_add(struct vk_bucket *bucket, const struct file *file, struct vk_pool *pool)
 {
 	struct vk_opened *opened = kmalloc(sizeof(*opened), GFP_KERNEL_ACCOUNT);
 
@@ -308,7 +304,7 @@ static bool vk_opened_add(struct vk_bucket *bucket, const struct file *file, str
 }
 
 /* False without memory. */
-static bool vk_opened_keep(const struct file *file, struct vk_pool *pool)
+static __always_inline bool vk_opened_keep(const struct file *file, struct vk_pool *pool)
 {
 	unsigned int at = vk_bucket_of(file);
 	struct vk_bucket *bucket = &vk_buckets[at];
@@ -319,46 +315,57 @@ static bool vk_opened_keep(const struct file *file, struct vk_pool *pool)
 	return true;
 }
 
-/* The original sleeps. */
+/* What current gets when it got @file, which @pool has counted already. */
+static __always_inline struct file *vk_opened_count(struct file *file, struct vk_pool *pool)
+{
+	if (!IS_ERR(file) && likely(vk_opened_keep(file, pool)))
+		return file;
+	if (!IS_ERR(file)) {
+		fput(file);
+		file = ERR_PTR(-ENOMEM);
+	}
+	vk_pool_uncharge(pool);
+	return file;
+}
+
+/* The original sleeps for memory. */
 struct file *vk_handler_alloc_empty_file(int flags, const struct cred *cred)
 {
-	int slot = vk_flight_enter(vk_hook_alloc_empty_file.id);
-	struct vk_pool *pool = vk_pool_of_current();
+	struct vk_pool *pool;
 	struct file *file;
 
+	vk_flight_begin(&vk_hook_alloc_empty_file);
+	pool = vk_pool_of_current();
 	if (IS_ERR(pool)) {
 		file = ERR_CAST(pool);
 	} else {
-		file = vk_original_alloc_empty_file(flags, cred);
-		if (pool && !IS_ERR(file) && !vk_opened_keep(file, pool)) {
-			fput(file);
-			file = ERR_PTR(-ENOMEM);
-		}
-		if (pool && IS_ERR(file))
-			vk_pool_uncharge(pool);
+		file = static_call(vk_original_alloc_empty_file)(flags, cred);
+		if (pool)
+			file = vk_opened_count(file, pool);
 	}
-	vk_flight_leave(vk_hook_alloc_empty_file.id, slot);
+	vk_flight_end(&vk_hook_alloc_empty_file);
 	return file;
 }
 
 /* The pool that counts it, or NULL. */
-static struct vk_pool *vk_opened_leave(struct vk_bucket *bucket, const struct file *file)
+static __always_inline struct vk_pool *vk_opened_leave(struct vk_bucket *bucket,
+						       const struct file *file)
 {
+	struct vk_place *place;
 	struct vk_pool *pool;
-	unsigned int i;
 
-	for (i = 0; i < VK_PLACES; i++) {
-		if (READ_ONCE(bucket->file[i]) != file)
+	vk_each_place(place, bucket) {
+		if (READ_ONCE(place->file) != file)
 			continue;
-		pool = bucket->pool[i];
+		pool = place->pool;
 		/* The next one writes its pool behind this. */
-		smp_store_release(&bucket->file[i], NULL);
+		smp_store_release(&place->file, NULL);
 		return pool;
 	}
 	return NULL;
 }
 
-static struct vk_pool *vk_opened_remove(struct vk_bucket *bucket, const struct file *file)
+static noinline struct vk_pool *vk_opened_remove(struct vk_bucket *bucket, const struct file *file)
 {
 	struct vk_opened *opened, *found = NULL;
 	struct vk_pool *pool = NULL;
@@ -385,7 +392,7 @@ static struct vk_pool *vk_opened_remove(struct vk_bucket *bucket, const struct f
  * Of security/security.c; file_free() of anybody's file, in any context. Who has it got it from the
  * one that put it in here, so an empty bucket says that it is not in.
  */
-notrace void vk_before_security_file_free(struct file *file)
+notrace __noendbr void vk_before_security_file_free(struct file *file)
 {
 	unsigned int at = vk_bucket_of(file);
 	struct vk_bucket *bucket;
@@ -407,11 +414,11 @@ static void vk_bucket_forget(struct vk_bucket *bucket)
 {
 	struct hlist_bl_node *at, *next;
 	struct vk_opened *opened;
-	unsigned int i;
+	struct vk_place *place;
 
-	for (i = 0; i < VK_PLACES; i++)
-		if (bucket->file[i])
-			vk_pool_uncharge(bucket->pool[i]);
+	vk_each_place(place, bucket)
+		if (place->file)
+			vk_pool_uncharge(place->pool);
 	hlist_bl_for_each_entry_safe(opened, at, next, &bucket->more, node) {
 		vk_pool_uncharge(opened->pool);
 		kfree(opened);

@@ -26,6 +26,7 @@ static struct vk_row {
 	unsigned int offset;		/* in the variable, where that is a structure */
 	void *data;
 	bool is_wide;
+	bool is_answered;		/* the host's own reads are not simply the kernel's */
 	unsigned int host;		/* while it is wide */
 	unsigned int greatest;		/* that any container has, or 0; under vk_wide_mutex */
 } vk_parameters[VK_PARAMETERS] = {
@@ -38,7 +39,7 @@ static struct vk_row {
 	[VK_PARAMETER_PIPE_MAX_SIZE] = { "pipe_max_size", sizeof(int), VK_FEATURE_PIPES },
 	[VK_PARAMETER_PIPE_USER_PAGES_HARD] = { "pipe_user_pages_hard", sizeof(unsigned long) },
 	[VK_PARAMETER_PIPE_USER_PAGES_SOFT] = { "pipe_user_pages_soft", sizeof(unsigned long) },
-	[VK_PARAMETER_MOUNT_MAX] = { "sysctl_mount_max", sizeof(int) },
+	[VK_PARAMETER_MOUNT_MAX] = { "sysctl_mount_max", sizeof(int), .is_answered = true },
 	[VK_PARAMETER_THREADS_MAX] = { "max_threads", sizeof(int) },
 	[VK_PARAMETER_DMESG_RESTRICT] = { "dmesg_restrict", sizeof(int) },
 	[VK_PARAMETER_FILE_MAX] = {
@@ -147,6 +148,7 @@ static int vk_parameter_raise(unsigned int p, unsigned int host)
 		err = vk_hooks_ask_host(vk_parameters[p].feature, true);
 		if (err)
 			return err;
+		WRITE_ONCE(vk_parameters[p].is_answered, true);
 		smp_store_release(&vk_parameters[p].is_wide, true);
 		synchronize_rcu_tasks();
 	}
@@ -165,6 +167,7 @@ static void vk_parameter_lower(unsigned int p, unsigned int host)
 		return;
 	WRITE_ONCE(vk_parameters[p].host, host);
 	smp_store_release(&vk_parameters[p].is_wide, false);
+	WRITE_ONCE(vk_parameters[p].is_answered, false);
 	synchronize_rcu_tasks();
 	vk_hooks_ask_host(vk_parameters[p].feature, false);
 }
@@ -248,18 +251,19 @@ static int vk_shadow_write(unsigned int hook, unsigned int p, vk_proc_handler_t 
 /* Whether the host's own read or write of the file is not simply the kernel's. */
 static __always_inline bool vk_is_shadowed(const struct vk_row *row, int write)
 {
-	if (!row)
-		return false;
-	return READ_ONCE(row->is_wide) || (write && row->feature) ||
-	       row == &vk_parameters[VK_PARAMETER_MOUNT_MAX];
+	return row && (READ_ONCE(row->is_answered) || (write && row->feature));
 }
 
 static noinline int vk_shadow_parameter(unsigned int hook, vk_proc_handler_t *original,
 					const struct ctl_table *table, int write, void *buffer,
 					size_t *lenp, loff_t *ppos)
 {
-	unsigned int p = vk_parameter_of(table), host;
+	const struct vk_row *row = vk_row_of(table);
+	unsigned int p, host;
 
+	if (!vk_is_shadowed(row, write))
+		return original(table, write, buffer, lenp, ppos);
+	p = row - vk_parameters;
 	if (p == VK_PARAMETER_MOUNT_MAX)
 		return vk_shadow_mount_max(original, table, write, buffer, lenp, ppos);
 	if (write)
@@ -268,12 +272,23 @@ static noinline int vk_shadow_parameter(unsigned int hook, vk_proc_handler_t *or
 	return vk_handle_value(original, table, 0, buffer, lenp, ppos, &host);
 }
 
+/* Whether it is so at a glance: of most tables, and of parameters that nobody has more of. */
+static __always_inline bool vk_is_the_kernels(const struct ctl_table *table, int write)
+{
+	const struct vk_row *row;
+
+	if (unlikely(!table->data))
+		return false;
+	row = vk_slots[hash_ptr(table->data, VK_SLOT_BITS)];
+	return !row || (row->data == table->data && !vk_is_shadowed(row, write));
+}
+
 #define VK_SHADOW_PARAMETER(name)						\
 	static notrace int vk_shadow_##name(const struct ctl_table *table, int write,	\
 					    void *buffer, size_t *lenp, loff_t *ppos)	\
 	{									\
-		if (!vk_is_shadowed(vk_row_of(table), write))			\
-			return vk_original_##name(table, write, buffer, lenp, ppos);	\
+		if (likely(vk_is_the_kernels(table, write)))			\
+			return static_call(vk_original_##name)(table, write, buffer, lenp, ppos); \
 		return vk_shadow_parameter(vk_hook_##name.id, vk_original_##name, table, write, \
 					   buffer, lenp, ppos);			\
 	}

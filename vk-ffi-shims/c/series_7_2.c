@@ -162,9 +162,9 @@ VK_HOOK(wake_up_new_task, BEFORE(TASK), void, struct task_struct *);
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_SYSCTL
 
-VK_HOOK_STATIC(overcommit_policy_handler, SHADOW(CURRENT), VK_PROC_HANDLER);
-VK_HOOK_STATIC(overcommit_ratio_handler, REPLACE(CURRENT), VK_PROC_HANDLER);
-VK_HOOK_STATIC(overcommit_kbytes_handler, REPLACE(CURRENT), VK_PROC_HANDLER);
+VK_HOOK_STATIC(overcommit_policy_handler, SHADOW(PROC), VK_PROC_HANDLER);
+VK_HOOK_STATIC(overcommit_ratio_handler, REPLACE(PROC), VK_PROC_HANDLER);
+VK_HOOK_STATIC(overcommit_kbytes_handler, REPLACE(PROC), VK_PROC_HANDLER);
 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_OVERCOMMIT
@@ -245,11 +245,11 @@ VK_HOOK_STATIC(collapse_file, ASK(ANYONE), unsigned int, struct mm_struct *, uns
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_PARAMETERS
 
-VK_HOOK(proc_dointvec_minmax, SHADOW(CURRENT), VK_PROC_HANDLER);
-VK_HOOK(proc_douintvec_minmax, SHADOW(CURRENT), VK_PROC_HANDLER);
-VK_HOOK(proc_doulongvec_minmax, SHADOW(CURRENT), VK_PROC_HANDLER);
-VK_HOOK_STATIC(proc_dopipe_max_size, SHADOW(CURRENT), VK_PROC_HANDLER);
-VK_HOOK_STATIC(sysctl_max_threads, SHADOW(CURRENT), VK_PROC_HANDLER);
+VK_HOOK(proc_dointvec_minmax, SHADOW(PROC), VK_PROC_HANDLER);
+VK_HOOK(proc_douintvec_minmax, SHADOW(PROC), VK_PROC_HANDLER);
+VK_HOOK(proc_doulongvec_minmax, SHADOW(PROC), VK_PROC_HANDLER);
+VK_HOOK_STATIC(proc_dopipe_max_size, SHADOW(PROC), VK_PROC_HANDLER);
+VK_HOOK_STATIC(sysctl_max_threads, SHADOW(PROC), VK_PROC_HANDLER);
 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_PERMISSION

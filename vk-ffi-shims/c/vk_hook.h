@@ -114,6 +114,23 @@ struct vk_symbol *vk_symbol(const char *name);
 /* The addresses of all symbols with this name; how many there are. Process context. */
 unsigned int vk_symbol_addresses(const char *name, unsigned long *addresses, unsigned int room);
 
+/*
+ * As vk_flight_enter() and vk_flight_leave(), without being named to who waits: for originals that
+ * sleep for memory alone.
+ */
+static __always_inline void vk_flight_begin(struct vk_hook *h)
+{
+	atomic_inc(&h->sleepers);
+	/* Orders the count before whatever it sleeps on; pairs with vk_hooks_drain(). */
+	smp_mb__after_atomic();
+}
+
+static __always_inline void vk_flight_end(struct vk_hook *h)
+{
+	smp_mb__before_atomic();
+	atomic_dec(&h->sleepers);
+}
+
 /* Ends what vk_inline_refusal() began, once no inline hook is in. */
 void vk_inline_exit(void);
 

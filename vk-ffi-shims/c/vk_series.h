@@ -6,6 +6,7 @@
 #ifndef VK_SERIES_H
 #define VK_SERIES_H
 
+#include <asm/ibt.h>
 #include "vk_hook.h"
 
 /* ---- Of the series file ---- */
@@ -132,7 +133,8 @@ unsigned long vk_find_thp_defrag_store(void);
 /* What the stubs of hooks without an answer of their own call. */
 void vk_before_wake_up_new_task(struct task_struct *task);
 void vk_before_delayed_free_pidns(struct rcu_head *rcu);
-void vk_before_security_file_free(struct file *file);
+/* Of everybody's files; called there alone. */
+__noendbr void vk_before_security_file_free(struct file *file);
 
 int vk_ask_collapse_huge_page(struct mm_struct *mm, unsigned long start, int referenced,
 			      int unmapped, void *cc, unsigned int order);

@@ -144,6 +144,22 @@ static_assert(VK_GOLDEN_RATIO == GOLDEN_RATIO_64);
 		"1:\t" VK_TO_HOST(name)					\
 		VK_STUB_TREE(name, ours)
 
+/*
+ * As POLICY, of proc handlers, whose second argument says whether somebody writes: a write goes to the
+ * handler from everywhere below the initial namespace, for it might be of the host's own value.
+ */
+#define VK_FILTER_PROC(name, ours)					\
+		VK_CURRENT						\
+		"movq vk_task_pid(%rax), %rax\n\t"			\
+		"testq %rax, %rax\n\t"					\
+		"jz 1f\n\t"						\
+		"cmpl $0, vk_pid_level(%rax)\n\t"			\
+		"jne 3f\n"						\
+		"1:\t" VK_TO_HOST(name)					\
+		"3:\ttestl %esi, %esi\n\t"				\
+		"jnz " ours "\n\t"					\
+		VK_STUB_TREE(name, ours)
+
 #define VK_FILTER_OWN_MM(name, ours)					\
 		"testl $vk_kthread, vk_task_flags(%rax)\n\t"		\
 		"jnz " ours "\n\t"					\

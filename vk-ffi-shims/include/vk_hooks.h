@@ -31,6 +31,7 @@
  *	ANYONE	every caller
  *	CURRENT	a task below the initial pid namespace
  *	POLICY	the same, if anybody in its tree has a policy
+ *	PROC	the same of proc handlers; who writes as CURRENT
  *	MM	the first argument is an mm: a policy may be for it
  *	VMA	the same for the mm of a VMA
  *	TASK	the first argument is a task below the initial pid namespace
@@ -127,6 +128,7 @@ VK_STUB_OFFSETS
 #define __VK_SUBJECT_ANYONE	VK_SUBJECT_NONE
 #define __VK_SUBJECT_CURRENT	VK_SUBJECT_CURRENT
 #define __VK_SUBJECT_POLICY	VK_SUBJECT_CURRENT
+#define __VK_SUBJECT_PROC	VK_SUBJECT_CURRENT
 #define __VK_SUBJECT_MM		VK_SUBJECT_MM
 #define __VK_SUBJECT_VMA	VK_SUBJECT_VMA
 #define __VK_SUBJECT_TASK	VK_SUBJECT_TASK

@@ -608,10 +608,10 @@ void vk_handler_bypass(void);		/* workqueue */
  */
 int vk_handler_limit(unsigned int parameter, const void *ns, unsigned long long asked);
 /*
- * The value of current or of the owner of @mm, all bits set if it has none. It is the container's, though
- * the host's may be stricter. Any context.
+ * The value of @ns, all bits set if it has none. It is the container's, though the host's may be
+ * stricter. Any context, under RCU, also that of the scheduler.
  */
-unsigned long long vk_handler_bound(unsigned int parameter, const void *mm);
+unsigned long long vk_handler_bound(unsigned int parameter, const void *ns);
 /* The value of @ns; false if it has none. As vk_handler_limit(). */
 bool vk_handler_value(unsigned int parameter, const void *ns, unsigned long long *value);
 /* Whether current may write a file (enum vk_thp_file): 0 or a negative errno. Process context. */

@@ -251,7 +251,7 @@ pub unsafe fn id_of(hook: *const c_void) -> HookId {
 /// `fn(&ReadGuard, Namespace) -> bool`, for who has a mode of its own that is not 2; and for the limits of
 /// c/limit.c `hook!(limit => f)` with `fn(Parameter, Namespace, u64) -> Option<bool>`, whether the
 /// value forbids what would come to so much, `hook!(bound => f)` with
-/// `fn(&BriefGuard, Parameter, Namespace) -> Option<u64>`, the value itself, `hook!(value => f)` with
+/// `fn(&Reading, Parameter, Namespace) -> Option<u64>`, the value itself, `hook!(value => f)` with
 /// `fn(Parameter, Namespace) -> Option<u64>`, what is enforced of it, and `hook!(thp_write => f)` with
 /// `fn(thp::File) -> Result<(), i32>`, whether the file may be written.
 #[macro_export]
@@ -471,18 +471,18 @@ macro_rules! hook {
         #[no_mangle]
         unsafe extern "C" fn vk_handler_bound(
             parameter: u32,
-            mm: *const $crate::__private::core::ffi::c_void,
+            ns: *const $crate::__private::core::ffi::c_void,
         ) -> u64 {
-            let handler: fn(
-                &$crate::BriefGuard,
-                $crate::Parameter,
-                $crate::Namespace<'_>,
-            ) -> Option<u64> = $handler;
-            // SAFETY: Null or live during the call.
-            let mm = unsafe { $crate::Mm::from_raw(mm) };
-            let bound = $crate::Parameter::from_raw(parameter).and_then(|parameter| {
-                $crate::briefly_of_mm(mm, |read, ns| handler(read, parameter, ns))
-            });
+            let handler: fn(&$crate::Reading, $crate::Parameter, $crate::Namespace<'_>) -> Option<u64> =
+                $handler;
+            // SAFETY: The caller is in a read side until this returns.
+            let read = unsafe { $crate::Reading::held() };
+            // SAFETY: Live in that read side.
+            let ns = unsafe { $crate::Namespace::from_raw(ns) };
+            let bound = match ($crate::Parameter::from_raw(parameter), ns) {
+                (Some(parameter), Some(ns)) => handler(&read, parameter, ns),
+                _ => None,
+            };
             bound.unwrap_or(u64::MAX)
         }
     };

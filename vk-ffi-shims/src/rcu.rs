@@ -20,6 +20,20 @@ use vk_nshash::ReadSide;
 #[derive(Debug)]
 pub struct Reading(PhantomData<*mut ()>);
 
+impl Reading {
+    /// Makes the proof of a read side that who called a handler is in.
+    ///
+    /// # Safety
+    ///
+    /// The read side is left after the result is gone.
+    #[doc(hidden)]
+    #[inline]
+    pub unsafe fn held() -> Self {
+        // INVARIANT: The caller promises.
+        Self(PhantomData)
+    }
+}
+
 assert_not_impl_any!(Reading: Send, Sync);
 
 // SAFETY: By the type invariant; nodes are freed by `call_rcu()`.

@@ -12,8 +12,8 @@ use crate::registry;
 use kernel::prelude::*;
 use vk_ffi_shims::vk_hook::HookId;
 use vk_ffi_shims::{
-    briefly_of_mm, hook, BriefGuard, Buffer, ControlGuard, Hook, Namespace, Parameter,
-    ParameterFile, ReadGuard,
+    briefly_of_mm, hook, Buffer, ControlGuard, Hook, Namespace, Parameter, ParameterFile,
+    ReadGuard, Reading,
 };
 use vk_reference_module::{parameter_of, served_by, Key, Setting, Source, Widest, SERVED};
 use vk_sysctl::{read_text, Denied, Event, Key as Sysctl, Value};
@@ -137,7 +137,7 @@ fn value(parameter: Parameter, ns: Namespace<'_>) -> Option<u64> {
 
 /// What the tasks of `ns` may have, unless the host's is stricter: the kernel tests that. Any context.
 #[inline]
-fn bound(read: &BriefGuard, parameter: Parameter, ns: Namespace<'_>) -> Option<u64> {
+fn bound(read: &Reading, parameter: Parameter, ns: Namespace<'_>) -> Option<u64> {
     let key = served_by(parameter).filter(|_| is_enforced())?;
     registry::find(read, ns)?.effective(read).sysctl_bits(key)
 }
