@@ -16,31 +16,38 @@ void vk_mount_bind(void)
 	VK_BIND(vk_mount_max, "sysctl_mount_max");
 }
 
-int vk_handler_count_mounts(struct mnt_namespace *ns, struct mount *mnt);
+/* Which function it is says the series file; here only that it takes two pointers. */
+VK_HOOK_DECLARE(mounts, int, void *first, void *second);
+/* Called by the stub alone. */
+int vk_handler_mounts(void *first, void *second);
 
 /*
- * The original is the only reader of the variable but for its file, and its callers hold
- * namespace_sem for writing: while it runs for current, nobody else does. So it runs with the value
- * of current in the variable, and the file waits.
+ * count_mounts() is the only reader of the variable but for its file, and its callers hold
+ * namespace_sem for writing: while one runs for current, nobody else does. So it runs with the value
+ * of current in the variable, and the file waits. The same holds for attach_recursive_mnt(), in which
+ * all its calls are, and which sleeps. Either is hooked.
  */
-int vk_handler_count_mounts(struct mnt_namespace *ns, struct mount *mnt)
+int vk_handler_mounts(void *first, void *second)
 {
+	int slot = vk_flight_enter(vk_hook_mounts.id);
 	unsigned long long limit;
 	unsigned int host;
-	int slot, ret;
+	int ret;
 
-	if (!vk_value_current(VK_PARAMETER_MOUNT_MAX, &limit))
-		return vk_original_count_mounts(ns, mnt);
-	slot = vk_flight_enter(vk_hook_count_mounts.id);
-	mutex_lock(&vk_mount_mutex);
-	host = *vk_mount_max;
-	WRITE_ONCE(*vk_mount_max, limit);
-	ret = vk_original_count_mounts(ns, mnt);
-	WRITE_ONCE(*vk_mount_max, host);
-	mutex_unlock(&vk_mount_mutex);
-	if (ret)
-		vk_forbids_current(VK_PARAMETER_MOUNT_MAX, limit + 1);
-	vk_flight_leave(vk_hook_count_mounts.id, slot);
+	if (!vk_value_current(VK_PARAMETER_MOUNT_MAX, &limit)) {
+		ret = vk_original_mounts(first, second);
+	} else {
+		mutex_lock(&vk_mount_mutex);
+		host = *vk_mount_max;
+		WRITE_ONCE(*vk_mount_max, limit);
+		ret = vk_original_mounts(first, second);
+		WRITE_ONCE(*vk_mount_max, host);
+		mutex_unlock(&vk_mount_mutex);
+		/* Almost surely by the limit: there are 2^31 groups of peers. */
+		if (ret == -ENOSPC)
+			vk_forbids_current(VK_PARAMETER_MOUNT_MAX, limit + 1);
+	}
+	vk_flight_leave(vk_hook_mounts.id, slot);
 	return ret;
 }
 

@@ -287,7 +287,8 @@ VK_HOOK(pipe_fcntl, JUDGE(POLICY), long, struct file *, unsigned int, unsigned i
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_MOUNTS
 
-VK_HOOK_STATIC(count_mounts, REPLACE(POLICY), int, struct mnt_namespace *, struct mount *);
+VK_HOOK_STATIC_AS(mounts, count_mounts, AROUND(POLICY), int, struct mnt_namespace *,
+		  struct mount *);
 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_THREADS

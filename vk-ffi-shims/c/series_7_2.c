@@ -301,7 +301,18 @@ VK_HOOK(pipe_fcntl, JUDGE(POLICY), long, struct file *, unsigned int, unsigned i
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_MOUNTS
 
-VK_HOOK_STATIC(count_mounts, REPLACE(POLICY), int, struct mnt_namespace *, struct mount *);
+/*
+ * clang puts count_mounts() into this one, which calls all others that call it; gcc cuts this one, and
+ * leaves that one whole. Both take two arguments, which the handler passes on.
+ */
+#ifdef CONFIG_CC_IS_CLANG
+struct pinned_mountpoint;
+VK_HOOK_STATIC_AS(mounts, attach_recursive_mnt, AROUND(POLICY), int, struct mount *,
+		  const struct pinned_mountpoint *);
+#else
+VK_HOOK_STATIC_AS(mounts, count_mounts, AROUND(POLICY), int, struct mnt_namespace *,
+		  struct mount *);
+#endif
 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_THREADS

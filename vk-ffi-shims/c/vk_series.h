@@ -40,8 +40,6 @@ struct kobj_attribute;
 struct file;
 struct kobject;
 struct mm_struct;
-struct mnt_namespace;
-struct mount;
 struct pipe_inode_info;
 struct rcu_head;
 struct task_struct;
@@ -74,7 +72,6 @@ VK_HOOK_DECLARE(sysctl_max_threads, int, const struct ctl_table *table, int writ
 VK_HOOK_DECLARE(alloc_fdtable, struct fdtable *, unsigned int slots_wanted);
 VK_HOOK_DECLARE(alloc_empty_file, struct file *, int flags, const struct cred *cred);
 VK_HOOK_DECLARE(alloc_pipe_info, struct pipe_inode_info *, void);
-VK_HOOK_DECLARE(count_mounts, int, struct mnt_namespace *ns, struct mount *mnt);
 VK_HOOK_DECLARE(anon_enabled_store, long, struct kobject *kobj, struct kobj_attribute *attr,
 		const char *buf, unsigned long count);
 

@@ -75,6 +75,9 @@
 /* A function that no header declares: only BTF knows it. */
 #define VK_HOOK_STATIC(function, how, prototype...)			\
 	__VK_HOOK(function, #function, #function, NULL, NULL, how, prototype)
+/* The same where the hook has a name of its own. */
+#define VK_HOOK_STATIC_AS(name, function, how, prototype...)		\
+	__VK_HOOK(name, #function, #function, NULL, NULL, how, prototype)
 /*
  * A function whose symbol is not unique: @find returns its address, which it has from the pointer
  * @field in a @structure. That pointer's type is compared, here and when the module is loaded.

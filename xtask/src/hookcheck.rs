@@ -154,14 +154,19 @@ fn look(vmlinux: &Vmlinux) -> Result<List> {
     let shims = Shims::read(&series_of(&release))?;
     let kernel = Kernel::new(vmlinux)?;
     let (mut names, mut targets) = (Vec::new(), Vec::new());
+    // What a kernel has not, a list has not either.
     for name in &shims.hooks {
-        names.push(name.as_str());
-        targets.push(kernel.function(hook_address(&kernel, name)?));
+        if let Ok(address) = hook_address(&kernel, name) {
+            names.push(name.as_str());
+            targets.push(kernel.function(address));
+        }
     }
+    let hooks = names.len();
     for name in shims.globals() {
-        let address = only(name, &kernel.addresses(name))?;
-        names.push(name);
-        targets.push(kernel.variable(address));
+        if let Ok(address) = only(name, &kernel.addresses(name)) {
+            names.push(name);
+            targets.push(kernel.variable(address));
+        }
     }
     let in_code = kernel.in_code(&targets)?;
     let in_data = kernel.in_data(&targets)?;
@@ -172,7 +177,6 @@ fn look(vmlinux: &Vmlinux) -> Result<List> {
         hooks: BTreeMap::new(),
         globals: BTreeMap::new(),
     };
-    let hooks = shims.hooks.len();
     for (nth, ((name, callers), pointers)) in
         names.into_iter().zip(in_code).zip(in_data).enumerate()
     {
@@ -305,7 +309,7 @@ fn each<T>(
         match seen.get(name) {
             Some(seen) => both(name, known, seen, lines),
             None => lines.push(format!(
-                "{kind} {name}: listed, but the shims do not use it"
+                "{kind} {name}: listed, but the kernel has none, or the shims do not use it"
             )),
         }
     }

@@ -51,7 +51,7 @@ impl Shims {
 
     fn parse(own: &str, shared: &str) -> Self {
         let calls = each_after(own, "VK_BIND_CALL(").chain(each_after(shared, "VK_BIND_CALL("));
-        let lines: Vec<HookLine> = own.lines().filter_map(HookLine::parse).collect();
+        let lines: Vec<HookLine> = of_gcc(own).filter_map(HookLine::parse).collect();
         let by_name = lines.iter().filter(|line| line.is_by_name);
         let mut symbols = strings(table(own, "struct vk_symbol vk_symbols[] = {"));
         symbols.extend(strings(table(
@@ -107,7 +107,7 @@ impl<'a> HookLine<'a> {
         // Behind the hook's own name, where it has one.
         let nth = match word {
             "VK_HOOK" | "VK_HOOK_STATIC" => 0,
-            "VK_HOOK_AS" | "VK_HOOK_FOUND" | "VK_HOOK_ELSEWHERE" => 1,
+            "VK_HOOK_AS" | "VK_HOOK_STATIC_AS" | "VK_HOOK_FOUND" | "VK_HOOK_ELSEWHERE" => 1,
             _ => return None,
         };
         Some(Self {
@@ -115,6 +115,19 @@ impl<'a> HookLine<'a> {
             is_by_name: !matches!(word, "VK_HOOK_FOUND" | "VK_HOOK_ELSEWHERE"),
         })
     }
+}
+
+/// Returns the lines but those for kernels that clang compiled; distributions' are gcc's.
+fn of_gcc(source: &str) -> impl Iterator<Item = &str> {
+    let mut is_of_clang = false;
+    source.lines().filter(move |line| {
+        match *line {
+            "#ifdef CONFIG_CC_IS_CLANG" => is_of_clang = true,
+            "#else" | "#endif" => is_of_clang = false,
+            _ => {}
+        }
+        !is_of_clang
+    })
 }
 
 fn dir() -> PathBuf {
@@ -163,13 +176,18 @@ VK_HOOK_FOUND(own_y, y, vk_find_y,
 	      SHADOW(CURRENT), void);
 VK_HOOK_AS(own_z, __z, REPLACE(MM), void, struct mm_struct *);
 VK_HOOK_DECLARE(no, void);
+#ifdef CONFIG_CC_IS_CLANG
+VK_HOOK_STATIC_AS(own_v, of_clang, AROUND(POLICY), void);
+#else
+VK_HOOK_STATIC_AS(own_v, v, AROUND(POLICY), void);
+#endif
 "#;
 
     #[test]
     fn reads_the_lists_of_a_series() {
         let shims = Shims::parse(SERIES, "VK_BIND_CALL(vk_z, \"z\");");
-        assert_eq!(shims.hooks, ["x", "y", "__z"]);
-        let symbols = ["do_it", "a_number", "__start_notes", "x", "__z"];
+        assert_eq!(shims.hooks, ["x", "y", "__z", "v"]);
+        let symbols = ["do_it", "a_number", "__start_notes", "x", "__z", "v"];
         assert_eq!(shims.symbols, symbols);
         assert_eq!(shims.structs, ["struct pid", "struct upid"]);
         assert_eq!(shims.called, ["do_it", "z"]);
