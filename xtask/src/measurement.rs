@@ -55,6 +55,30 @@ pub enum Workload {
     #[serde(rename = "sysctl-read-unhooked")]
     #[value(name = "sysctl-read-unhooked")]
     SysctlReadUnhooked,
+    /// mmap(2) and munmap(2) of one private writable page, while mappings of the host are limited by hooks.
+    #[serde(rename = "mmap-wide")]
+    #[value(name = "mmap-wide")]
+    MmapWide,
+    /// brk(2) up by a page and down again, likewise.
+    #[serde(rename = "brk-wide")]
+    #[value(name = "brk-wide")]
+    BrkWide,
+    /// mprotect(2) of a page in the middle of three, and back, likewise.
+    #[serde(rename = "split-wide")]
+    #[value(name = "split-wide")]
+    SplitWide,
+    /// pipe(2) and two close(2), while pipes of the host are limited by hooks.
+    #[serde(rename = "pipe-wide")]
+    #[value(name = "pipe-wide")]
+    PipeWide,
+    /// setrlimit(2) of descriptors, while those of the host are limited by hooks.
+    #[serde(rename = "rlimit-wide")]
+    #[value(name = "rlimit-wide")]
+    RlimitWide,
+    /// pread(2) of a kernel parameter that is wide.
+    #[serde(rename = "read-wide")]
+    #[value(name = "read-wide")]
+    ReadWide,
 }
 
 /// What the containers have while workloads are measured: one for each boot.
@@ -66,11 +90,13 @@ pub enum Policy {
     Commit,
     /// Limits of mappings, descriptors and files.
     Limits,
+    /// More mappings, descriptors and pipes than the host may have.
+    Wide,
 }
 
 impl Policy {
     /// Every policy.
-    pub const ALL: [Self; 3] = [Self::Memory, Self::Commit, Self::Limits];
+    pub const ALL: [Self; 4] = [Self::Memory, Self::Commit, Self::Limits, Self::Wide];
 }
 
 impl Workload {
@@ -88,6 +114,12 @@ impl Workload {
         Self::SysctlRead,
         Self::SysctlReadShared,
         Self::SysctlReadUnhooked,
+        Self::MmapWide,
+        Self::BrkWide,
+        Self::SplitWide,
+        Self::PipeWide,
+        Self::RlimitWide,
+        Self::ReadWide,
     ];
 
     /// Returns its name.
@@ -105,6 +137,12 @@ impl Workload {
             Self::SysctlRead => "sysctl-read",
             Self::SysctlReadShared => "sysctl-read-shared",
             Self::SysctlReadUnhooked => "sysctl-read-unhooked",
+            Self::MmapWide => "mmap-wide",
+            Self::BrkWide => "brk-wide",
+            Self::SplitWide => "split-wide",
+            Self::PipeWide => "pipe-wide",
+            Self::RlimitWide => "rlimit-wide",
+            Self::ReadWide => "read-wide",
         }
     }
 
@@ -121,6 +159,12 @@ impl Workload {
             | Self::SysctlRead
             | Self::SysctlReadShared
             | Self::SysctlReadUnhooked => Policy::Limits,
+            Self::MmapWide
+            | Self::BrkWide
+            | Self::SplitWide
+            | Self::PipeWide
+            | Self::RlimitWide
+            | Self::ReadWide => Policy::Wide,
         }
     }
 

@@ -27,11 +27,19 @@ const LIMITS: &[(&str, &str)] = &[
     ("fs.file-max", "10000"),
 ];
 
+/// More than the host has of all that can be wide.
+const WIDE: &[(&str, &str)] = &[
+    ("vm.max_map_count", "262144"),
+    ("fs.nr_open", "2097152"),
+    ("fs.pipe-max-size", "2097152"),
+];
+
 fn values(policy: Policy) -> &'static [(&'static str, &'static str)] {
     match policy {
         Policy::Memory => MEMORY,
         Policy::Commit => COMMIT,
         Policy::Limits => LIMITS,
+        Policy::Wide => WIDE,
     }
 }
 
@@ -41,6 +49,7 @@ fn features(policy: Policy) -> &'static [&'static str] {
         Policy::Memory => &["sysctl", "overcommit", "thp"],
         Policy::Commit => &["sysctl", "overcommit"],
         Policy::Limits => &["parameters", "maps", "min-addr", "descriptors", "files"],
+        Policy::Wide => &["parameters", "maps", "descriptors", "pipes"],
     }
 }
 

@@ -28,13 +28,22 @@ pub(super) trait Operation {
 pub(super) fn prepare(workload: Workload) -> Result<Box<dyn Operation>> {
     Ok(match workload {
         Workload::Getpid => Box::new(process::Getpid),
-        Workload::MmapMunmap | Workload::MmapLimited => Box::new(memory::MmapMunmap::default()),
-        Workload::Brk | Workload::BrkLimited => Box::new(memory::Brk::default()),
+        Workload::MmapMunmap | Workload::MmapLimited | Workload::MmapWide => {
+            Box::new(memory::MmapMunmap::default())
+        }
+        Workload::Brk | Workload::BrkLimited | Workload::BrkWide => {
+            Box::new(memory::Brk::default())
+        }
         Workload::Touch4k => Box::new(memory::TouchPage::default()),
         Workload::Touch2m => Box::new(memory::TouchHugePage::new()?),
         Workload::ForkExit => Box::new(process::ForkExit),
         Workload::OpenClose => Box::new(file::OpenClose),
-        Workload::SysctlRead => Box::new(file::Read::of("/proc/sys/vm/max_map_count")?),
+        Workload::SplitWide => Box::new(memory::Split::new()?),
+        Workload::PipeWide => Box::new(file::Pipe),
+        Workload::RlimitWide => Box::new(process::Rlimit),
+        Workload::SysctlRead | Workload::ReadWide => {
+            Box::new(file::Read::of("/proc/sys/vm/max_map_count")?)
+        }
         Workload::SysctlReadShared => Box::new(file::Read::of("/proc/sys/vm/swappiness")?),
         Workload::SysctlReadUnhooked => Box::new(file::Read::of("/proc/sys/kernel/ngroups_max")?),
     })

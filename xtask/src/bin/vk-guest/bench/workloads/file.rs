@@ -19,6 +19,18 @@ impl Operation for OpenClose {
     }
 }
 
+/// pipe(2), and close(2) of both its ends.
+pub(super) struct Pipe;
+
+impl Operation for Pipe {
+    fn once(&mut self, meter: &mut Meter) -> Result<u64> {
+        meter.start();
+        let made = rustix::pipe::pipe().map(drop);
+        let cost = meter.stop();
+        made.map(|()| cost).context("pipe")
+    }
+}
+
 /// pread(2) of a short file.
 pub(super) struct Read(File);
 

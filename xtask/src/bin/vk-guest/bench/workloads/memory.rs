@@ -5,7 +5,7 @@
 use std::ptr;
 
 use anyhow::{ensure, Context, Result};
-use rustix::mm::{mmap_anonymous, munmap, MapFlags, ProtFlags};
+use rustix::mm::{mmap_anonymous, mprotect, munmap, MapFlags, MprotectFlags, ProtFlags};
 
 use super::phase::Phase;
 use super::{Meter, Operation};
@@ -46,6 +46,38 @@ impl Operation for Brk {
         let cost = meter.stop();
         ensure!(up as isize != -1 && down as isize != -1, "brk was refused");
         Ok(cost)
+    }
+}
+
+/// mprotect(2) of the page in the middle of three, and back: two splits, and they merge again.
+pub(super) struct Split(*mut u8);
+
+impl Split {
+    /// Maps the three.
+    ///
+    /// # Errors
+    ///
+    /// mmap(2) is refused.
+    pub(super) fn new() -> Result<Self> {
+        let prot = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: The kernel chooses where: it replaces nothing.
+        let three =
+            unsafe { mmap_anonymous(ptr::null_mut(), 3 * PAGE_BYTES, prot, MapFlags::PRIVATE) };
+        three.map(|three| Self(three.cast())).context("mmap")
+    }
+}
+
+impl Operation for Split {
+    fn once(&mut self, meter: &mut Meter) -> Result<u64> {
+        let middle = self.0.wrapping_add(PAGE_BYTES).cast();
+        let both = MprotectFlags::READ | MprotectFlags::WRITE;
+        meter.start();
+        // SAFETY: A page of ours that nobody uses.
+        let split = unsafe { mprotect(middle, PAGE_BYTES, MprotectFlags::READ) };
+        // SAFETY: As above.
+        let merged = unsafe { mprotect(middle, PAGE_BYTES, both) };
+        let cost = meter.stop();
+        split.and(merged).map(|()| cost).context("mprotect")
     }
 }
 

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{ensure, Context, Result};
-use rustix::process::{waitid, Pid, WaitId, WaitIdOptions};
+use rustix::process::{getrlimit, setrlimit, waitid, Pid, Resource, WaitId, WaitIdOptions};
 
 use super::{Meter, Operation};
 
@@ -21,6 +21,19 @@ impl Operation for Getpid {
         // SAFETY: Always succeeds. (The C library's is the bare system call.)
         unsafe { libc::getpid() };
         Ok(meter.stop())
+    }
+}
+
+/// setrlimit(2) of descriptors to what they are.
+pub(super) struct Rlimit;
+
+impl Operation for Rlimit {
+    fn once(&mut self, meter: &mut Meter) -> Result<u64> {
+        let limit = getrlimit(Resource::Nofile);
+        meter.start();
+        let set = setrlimit(Resource::Nofile, limit);
+        let cost = meter.stop();
+        set.map(|()| cost).context("setrlimit")
     }
 }
 
