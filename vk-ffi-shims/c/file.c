@@ -61,16 +61,15 @@ static struct fdtable *vk_fdtable(unsigned int nr)
 
 /*
  * Grows a table to a power of two, but not beyond the limit. The original does that with the host's,
- * or with what that was widened to. It sleeps.
+ * or with what that was widened to. It sleeps for memory.
  */
 struct fdtable *vk_handler_alloc_fdtable(unsigned int slots_wanted)
 {
 	unsigned long long limit;
 	struct fdtable *fdt;
 	unsigned int nr;
-	int slot;
 
-	slot = vk_flight_enter(vk_hook_alloc_fdtable.id);
+	vk_flight_begin(&vk_hook_alloc_fdtable);
 	if (!vk_value_current(VK_PARAMETER_NR_OPEN, &limit) ||
 	    roundup_pow_of_two(slots_wanted) <= limit) {
 		fdt = vk_original_alloc_fdtable(slots_wanted);
@@ -78,6 +77,6 @@ struct fdtable *vk_handler_alloc_fdtable(unsigned int slots_wanted)
 		nr = round_down((unsigned int)limit, BITS_PER_LONG);
 		fdt = nr < slots_wanted ? ERR_PTR(-EMFILE) : vk_fdtable(nr);
 	}
-	vk_flight_leave(vk_hook_alloc_fdtable.id, slot);
+	vk_flight_end(&vk_hook_alloc_fdtable);
 	return fdt;
 }

@@ -45,24 +45,34 @@ __weak bool vk_handler_value(unsigned int parameter, const void *ns, unsigned lo
 	return false;
 }
 
+unsigned long long vk_bound(unsigned int parameter, const struct mm_struct *mm)
+{
+	unsigned long long bound = VK_UNBOUND;
+	const void *ns;
+
+	rcu_read_lock_sched();
+	ns = vk_ns_of_mm(mm);
+	if (ns)
+		bound = vk_handler_bound(parameter, ns);
+	rcu_read_unlock_sched();
+	return bound == VK_UNBOUND ? vk_host_bound(parameter) : bound;
+}
+
 /* Whether the value of @ns, NULL for the host, forbids what would come to @asked. */
 static bool vk_forbids(unsigned int parameter, const void *ns, unsigned long long asked)
 {
-	unsigned int host;
-	int forbids;
+	int forbids = ns ? vk_handler_limit(parameter, ns, asked) : -1;
 
-	if (ns) {
-		forbids = vk_handler_limit(parameter, ns, asked);
-		if (forbids >= 0)
-			return forbids;
-	}
-	return vk_parameter_wide(parameter, &host) && asked > host;
+	return forbids < 0 ? asked > vk_host_bound(parameter) : forbids;
 }
 
 bool vk_forbids_current(unsigned int parameter, unsigned long long asked)
 {
 	bool forbids;
 
+	/* Most have no value, and a value may be stricter than it says. */
+	if (vk_bound(parameter, NULL) == VK_UNBOUND)
+		return false;
 	rcu_read_lock();
 	forbids = vk_forbids(parameter, vk_subject_current(), asked);
 	rcu_read_unlock();
@@ -71,33 +81,19 @@ bool vk_forbids_current(unsigned int parameter, unsigned long long asked)
 
 bool vk_value_current(unsigned int parameter, unsigned long long *value)
 {
-	unsigned int host;
 	const void *ns;
 	bool found;
 
+	*value = vk_bound(parameter, NULL);
+	if (*value == VK_UNBOUND)
+		return false;
 	rcu_read_lock();
 	ns = vk_subject_current();
 	found = ns && vk_handler_value(parameter, ns, value);
 	rcu_read_unlock();
-	if (!found && vk_parameter_wide(parameter, &host)) {
-		*value = host;
-		found = true;
-	}
-	return found;
-}
-
-unsigned long long vk_bound(unsigned int parameter, const struct mm_struct *mm)
-{
-	unsigned long long bound = VK_UNBOUND;
-	unsigned int host;
-	const void *ns;
-
-	rcu_read_lock_sched();
-	ns = vk_ns_of_mm(mm);
-	if (ns)
-		bound = vk_handler_bound(parameter, ns);
-	rcu_read_unlock_sched();
-	return bound == VK_UNBOUND && vk_parameter_wide(parameter, &host) ? host : bound;
+	if (!found)
+		*value = vk_host_bound(parameter);
+	return *value != VK_UNBOUND;
 }
 
 static bool vk_forbids_mm(unsigned int parameter, const struct mm_struct *mm,

@@ -25,9 +25,7 @@ static struct vk_row {
 	unsigned int feature;		/* of the hooks that hold the host to its own, if it can be wide */
 	unsigned int offset;		/* in the variable, where that is a structure */
 	void *data;
-	bool is_wide;
 	bool is_answered;		/* the host's own reads are not simply the kernel's */
-	unsigned int host;		/* while it is wide */
 	unsigned int greatest;		/* that any container has, or 0; under vk_wide_mutex */
 } vk_parameters[VK_PARAMETERS] = {
 	[VK_PARAMETER_OVERCOMMIT_MEMORY] = { "sysctl_overcommit_memory", sizeof(int) },
@@ -51,6 +49,8 @@ static struct vk_row {
 	[VK_PARAMETER_USER_RESERVE_KBYTES] = { "sysctl_user_reserve_kbytes",
 					       sizeof(unsigned long) },
 };
+
+unsigned long long vk_host_bounds[VK_PARAMETERS] = { [0 ... VK_PARAMETERS - 1] = VK_UNBOUND };
 
 /* By the hash of their variable; some are free. */
 #define VK_SLOT_BITS 6
@@ -111,9 +111,10 @@ bool vk_parameter_host(unsigned int p, unsigned long long *bits)
 
 	if (!data)
 		return false;
-	if (smp_load_acquire(&vk_parameters[p].is_wide))
-		*bits = READ_ONCE(vk_parameters[p].host);
-	else if (vk_parameters[p].bytes == sizeof(int))
+	*bits = vk_host_bound(p);
+	if (*bits != VK_UNBOUND)
+		return true;
+	if (vk_parameters[p].bytes == sizeof(int))
 		*bits = READ_ONCE(*(const unsigned int *)data);
 	else
 		*bits = READ_ONCE(*(const unsigned long *)data);
@@ -121,14 +122,6 @@ bool vk_parameter_host(unsigned int p, unsigned long long *bits)
 }
 
 /* ---- Wide variables ---- */
-
-notrace bool vk_parameter_wide(unsigned int p, unsigned int *host)
-{
-	if (!smp_load_acquire(&vk_parameters[p].is_wide))
-		return false;
-	*host = READ_ONCE(vk_parameters[p].host);
-	return true;
-}
 
 /*
  * The types are int where a value is not negative, and unsigned int. Under vk_wide_mutex, as the next.
@@ -141,17 +134,15 @@ notrace bool vk_parameter_wide(unsigned int p, unsigned int *host)
  */
 static int vk_parameter_raise(unsigned int p, unsigned int host)
 {
-	int err;
+	bool was_wide = vk_host_bound(p) != VK_UNBOUND;
+	int err = was_wide ? 0 : vk_hooks_ask_host(vk_parameters[p].feature, true);
 
-	WRITE_ONCE(vk_parameters[p].host, host);
-	if (!vk_parameters[p].is_wide) {
-		err = vk_hooks_ask_host(vk_parameters[p].feature, true);
-		if (err)
-			return err;
-		WRITE_ONCE(vk_parameters[p].is_answered, true);
-		smp_store_release(&vk_parameters[p].is_wide, true);
+	if (err)
+		return err;
+	WRITE_ONCE(vk_parameters[p].is_answered, true);
+	WRITE_ONCE(vk_host_bounds[p], host);
+	if (!was_wide)
 		synchronize_rcu_tasks();
-	}
 	WRITE_ONCE(*(unsigned int *)vk_parameters[p].data, vk_parameters[p].greatest);
 	return 0;
 }
@@ -163,10 +154,10 @@ static int vk_parameter_raise(unsigned int p, unsigned int host)
 static void vk_parameter_lower(unsigned int p, unsigned int host)
 {
 	WRITE_ONCE(*(unsigned int *)vk_parameters[p].data, host);
-	if (!vk_parameters[p].is_wide)
+	if (vk_host_bound(p) == VK_UNBOUND)
 		return;
-	WRITE_ONCE(vk_parameters[p].host, host);
-	smp_store_release(&vk_parameters[p].is_wide, false);
+	/* Who sees this sees the variable as it is again. */
+	smp_store_release(&vk_host_bounds[p], VK_UNBOUND);
 	WRITE_ONCE(vk_parameters[p].is_answered, false);
 	synchronize_rcu_tasks();
 	vk_hooks_ask_host(vk_parameters[p].feature, false);

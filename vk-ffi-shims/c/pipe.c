@@ -98,16 +98,17 @@ static bool vk_pipe_fit(struct pipe_inode_info *pipe)
 	return false;
 }
 
-/* The original sleeps. */
+/* The original sleeps for memory, as this does. */
 struct pipe_inode_info *vk_handler_alloc_pipe_info(void)
 {
-	int slot = vk_flight_enter(vk_hook_alloc_pipe_info.id);
-	struct pipe_inode_info *pipe = vk_original_alloc_pipe_info();
+	struct pipe_inode_info *pipe;
 
+	vk_flight_begin(&vk_hook_alloc_pipe_info);
+	pipe = vk_original_alloc_pipe_info();
 	if (pipe && !vk_pipe_fit(pipe)) {
 		static_call(vk_free_pipe_info)(pipe);
 		pipe = NULL;
 	}
-	vk_flight_leave(vk_hook_alloc_pipe_info.id, slot);
+	vk_flight_end(&vk_hook_alloc_pipe_info);
 	return pipe;
 }

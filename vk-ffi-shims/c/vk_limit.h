@@ -15,8 +15,12 @@ bool vk_forbids_current(unsigned int parameter, unsigned long long asked);
 unsigned long long vk_bound(unsigned int parameter, const struct mm_struct *mm);
 /* That value; false if there is none and the kernel's own test is enough. */
 bool vk_value_current(unsigned int parameter, unsigned long long *value);
-/* The host's own value of a variable that is wide; false if it is not. */
-bool vk_parameter_wide(unsigned int parameter, unsigned int *host);
+/* What the host is held to, of a variable that is wide; VK_UNBOUND of others. */
+extern unsigned long long vk_host_bounds[];
+static __always_inline unsigned long long vk_host_bound(unsigned int parameter)
+{
+	return smp_load_acquire(&vk_host_bounds[parameter]);
+}
 
 /* Called by vk_limit_bind(). */
 void vk_pipe_bind(void);

@@ -483,7 +483,8 @@ macro_rules! hook {
                 (Some(parameter), Some(ns)) => handler(&read, parameter, ns),
                 _ => None,
             };
-            bound.unwrap_or(u64::MAX)
+            // The greatest number says that there is none; no address or count comes to the one below.
+            bound.map_or(u64::MAX, |bound| bound.min(u64::MAX - 1))
         }
     };
     (value => $handler:expr) => {
