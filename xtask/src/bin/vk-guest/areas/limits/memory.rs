@@ -1,6 +1,6 @@
 //! Address space.
 
-use super::common::{Three, MAX_MAP_COUNT};
+use super::common::{Three, MAX_MAP_COUNT, MMAP_MIN_ADDR, STOCK_FLOOR};
 use crate::problem::{expect, Outcome};
 use crate::scout::{Ask, MapOp, Order, Scout};
 use crate::setting::Setting;
@@ -10,6 +10,7 @@ const PAGE: usize = 4096;
 pub(super) fn mmap_min_addr_is_enforced_inside_and_nowhere_else() -> Outcome {
     const FLOOR: usize = 1 << 20;
     const HOST_FLOOR: usize = 64 << 10;
+    let _floor = Setting::put(MMAP_MIN_ADDR, STOCK_FLOOR)?;
     let mut three = Three::send(&[("vm.mmap_min_addr", "1048576")])?;
     // A privileged process may map below, as it may below the host's.
     three.none_fails(Ask::PageAt(FLOOR - PAGE))?;
@@ -41,7 +42,16 @@ const NEEDS: [(MapOp, isize); 7] = [
 
 /// Expects of each operation that it is granted up to `limit`, and not beyond.
 fn is_limited_at(scout: &mut Scout, who: &str, limit: usize) -> Outcome {
-    for (op, needs) in NEEDS {
+    are_limited_at(scout, who, limit, &NEEDS)
+}
+
+/// The same of one operation, where another value is all that is new.
+fn is_moved_to(scout: &mut Scout, who: &str, limit: usize) -> Outcome {
+    are_limited_at(scout, who, limit, &NEEDS[..1])
+}
+
+fn are_limited_at(scout: &mut Scout, who: &str, limit: usize, needs: &[(MapOp, isize)]) -> Outcome {
+    for &(op, needs) in needs {
         let most = limit.saturating_add_signed(-needs);
         for count in [most - 1, most, most + 1] {
             // The kernel itself lets nobody have more than one above.
@@ -65,35 +75,35 @@ fn is_limited_at(scout: &mut Scout, who: &str, limit: usize) -> Outcome {
 }
 
 pub(super) fn the_hosts_max_map_count_is_what_the_checks_take_it_for() -> Outcome {
-    let _host = Setting::put(MAX_MAP_COUNT, "300")?;
-    is_limited_at(&mut Scout::send()?, "the host without a hook", 300)
+    let _host = Setting::put(MAX_MAP_COUNT, "150")?;
+    is_limited_at(&mut Scout::send()?, "the host without a hook", 150)
 }
 
 pub(super) fn a_lower_max_map_count_is_enforced_inside_and_nowhere_else() -> Outcome {
-    let _host = Setting::put(MAX_MAP_COUNT, "400")?;
-    let mut three = Three::send(&[("vm.max_map_count", "300")])?;
-    is_limited_at(&mut three.ours, "inside", 300)?;
-    is_limited_at(&mut three.neighbour, "next to it", 400)?;
-    is_limited_at(&mut three.host, "the host", 400)
+    let _host = Setting::put(MAX_MAP_COUNT, "200")?;
+    let mut three = Three::send(&[("vm.max_map_count", "150")])?;
+    is_limited_at(&mut three.ours, "inside", 150)?;
+    is_limited_at(&mut three.neighbour, "next to it", 200)?;
+    is_limited_at(&mut three.host, "the host", 200)
 }
 
 pub(super) fn a_higher_max_map_count_is_granted_inside_and_nowhere_else() -> Outcome {
-    let _host = Setting::put(MAX_MAP_COUNT, "300")?;
-    let mut three = Three::send(&[("vm.max_map_count", "400")])?;
-    is_limited_at(&mut three.ours, "inside", 400)?;
-    is_limited_at(&mut three.neighbour, "next to it", 300)?;
-    is_limited_at(&mut three.host, "the host", 300)?;
+    let _host = Setting::put(MAX_MAP_COUNT, "150")?;
+    let mut three = Three::send(&[("vm.max_map_count", "200")])?;
+    is_limited_at(&mut three.ours, "inside", 200)?;
+    is_limited_at(&mut three.neighbour, "next to it", 150)?;
+    is_limited_at(&mut three.host, "the host", 150)?;
     // The host's own changes count at once.
-    let _lower = Setting::put(MAX_MAP_COUNT, "350")?;
-    is_limited_at(&mut three.host, "the host", 350)?;
-    is_limited_at(&mut three.ours, "inside", 400)?;
+    let _lower = Setting::put(MAX_MAP_COUNT, "175")?;
+    is_moved_to(&mut three.host, "the host", 175)?;
+    is_moved_to(&mut three.ours, "inside", 200)?;
     // Also when they cross what the container has.
-    let above = Setting::put(MAX_MAP_COUNT, "500")?;
-    is_limited_at(&mut three.host, "the host with more", 500)?;
-    is_limited_at(&mut three.ours, "inside, with less", 400)?;
+    let above = Setting::put(MAX_MAP_COUNT, "250")?;
+    is_moved_to(&mut three.host, "the host with more", 250)?;
+    is_limited_at(&mut three.ours, "inside, with less", 200)?;
     drop(above);
-    is_limited_at(&mut three.host, "the host with less again", 350)?;
-    is_limited_at(&mut three.ours, "inside, with more again", 400)
+    is_moved_to(&mut three.host, "the host with less again", 175)?;
+    is_moved_to(&mut three.ours, "inside, with more again", 200)
 }
 
 /// How large a heap a Java machine is asked for: one for which the collector ZGC wants more mappings

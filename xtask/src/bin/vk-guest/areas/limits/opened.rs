@@ -109,6 +109,9 @@ pub(super) fn files_of_nested_namespaces_count_for_the_outer_one() -> Outcome {
     files_end_at(&mut inner, "with a larger one", 19)
 }
 
+/// So many namespaces are made until the kernel uses the memory of an ended one again.
+const NEXT: usize = 12;
+
 pub(super) fn a_file_counts_until_its_last_holder_closes_it() -> Outcome {
     let mut scout = Scout::send_into_new_namespace()?;
     let ns = target(scout.namespace()?);
@@ -128,6 +131,16 @@ pub(super) fn a_file_counts_until_its_last_holder_closes_it() -> Outcome {
     let door = short.borrow_door()?;
     short.recall()?;
     files_end_at(&mut scout, "while another's is open", 19)?;
+    // Among these is the one that has the ended one's address.
+    let mut next = Vec::new();
+    for nth in 0..NEXT {
+        let mut scout = Scout::send_into_new_namespace()?;
+        set(&target(scout.namespace()?), &[("fs.file-max", "20")])?;
+        scout.does(&Order::DropAll)?;
+        files_end_at(&mut scout, &format!("the {nth}. after it"), 20)?;
+        next.push(scout);
+    }
+    drop(next);
     drop(door);
     files_end_at(&mut scout, "after another's was closed", 19)
 }
