@@ -40,6 +40,8 @@ struct kobj_attribute;
 struct file;
 struct kobject;
 struct mm_struct;
+struct mnt_namespace;
+struct mount;
 struct pipe_inode_info;
 struct rcu_head;
 struct task_struct;
