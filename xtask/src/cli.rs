@@ -93,14 +93,17 @@ enum Task {
         /// Measure instead what postgres does in the host's commit mode and in mode 2
         #[arg(long, conflicts_with_all = ["names", "once", "json", "samples", "births", "recounts", "lookups"])]
         effect: bool,
-        /// Measure instead what huge pages do for a container whose host has none
+        /// Measure instead forks with the hooks in and out, in turn
         #[arg(long, conflicts_with_all = ["names", "once", "json", "samples", "births", "recounts", "effect", "lookups"])]
+        forks: bool,
+        /// Measure instead what huge pages do for a container whose host has none
+        #[arg(long, conflicts_with_all = ["names", "once", "json", "samples", "births", "recounts", "effect", "forks", "lookups"])]
         touch: bool,
         /// Measure instead what redis and mariadb do with huge pages and without
-        #[arg(long, conflicts_with_all = ["names", "once", "json", "samples", "births", "recounts", "effect", "touch", "lookups"])]
+        #[arg(long, conflicts_with_all = ["names", "once", "json", "samples", "births", "recounts", "effect", "forks", "touch", "lookups"])]
         programs: bool,
         /// Measure instead what khugepaged's votes cost for each page
-        #[arg(long, conflicts_with_all = ["names", "once", "json", "samples", "births", "recounts", "effect", "touch", "programs", "lookups"])]
+        #[arg(long, conflicts_with_all = ["names", "once", "json", "samples", "births", "recounts", "effect", "forks", "touch", "programs", "lookups"])]
         vote: bool,
         /// Measure one lookup in the kernel's tables and ours instead
         #[arg(long, conflicts_with_all = ["names", "once", "json", "samples"])]
@@ -280,6 +283,7 @@ pub(crate) fn run() -> Result<ExitCode> {
             births,
             recounts,
             effect,
+            forks,
             touch,
             programs,
             vote,
@@ -295,6 +299,7 @@ pub(crate) fn run() -> Result<ExitCode> {
                 (programs, Request::Programs),
                 (vote, Request::Vote),
                 (effect, Request::Effect),
+                (forks, Request::Forks),
             ];
             if let Some((_, request)) = told.iter().find(|(wanted, _)| *wanted) {
                 return bench::tell(request);

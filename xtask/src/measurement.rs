@@ -15,10 +15,18 @@ pub enum Workload {
     #[serde(rename = "mmap-munmap")]
     #[value(name = "mmap-munmap")]
     MmapMunmap,
+    /// The same after a sleep: what is kept for a jiffy is found anew.
+    #[serde(rename = "mmap-rested")]
+    #[value(name = "mmap-rested")]
+    MmapRested,
     /// brk(2) up by a page and down again.
     #[serde(rename = "brk")]
     #[value(name = "brk")]
     Brk,
+    /// The same, where huge pages are asked for as well.
+    #[serde(rename = "brk-huge")]
+    #[value(name = "brk-huge")]
+    BrkHuge,
     /// The first write to a mapping of 4 KB, page table included.
     #[serde(rename = "touch-4k")]
     #[value(name = "touch-4k")]
@@ -104,7 +112,9 @@ impl Workload {
     pub const ALL: &'static [Self] = &[
         Self::Getpid,
         Self::MmapMunmap,
+        Self::MmapRested,
         Self::Brk,
+        Self::BrkHuge,
         Self::Touch4k,
         Self::Touch2m,
         Self::ForkExit,
@@ -127,7 +137,9 @@ impl Workload {
         match self {
             Self::Getpid => "getpid",
             Self::MmapMunmap => "mmap-munmap",
+            Self::MmapRested => "mmap-rested",
             Self::Brk => "brk",
+            Self::BrkHuge => "brk-huge",
             Self::Touch4k => "touch-4k",
             Self::Touch2m => "touch-2m",
             Self::ForkExit => "fork-exit",
@@ -149,9 +161,13 @@ impl Workload {
     /// Returns the policy it is measured under.
     pub fn policy(self) -> Policy {
         match self {
-            Self::Getpid | Self::MmapMunmap | Self::Touch4k | Self::Touch2m | Self::ForkExit => {
-                Policy::Memory
-            }
+            Self::Getpid
+            | Self::MmapMunmap
+            | Self::MmapRested
+            | Self::BrkHuge
+            | Self::Touch4k
+            | Self::Touch2m
+            | Self::ForkExit => Policy::Memory,
             Self::Brk => Policy::Commit,
             Self::MmapLimited
             | Self::BrkLimited

@@ -45,6 +45,8 @@ pub enum Request {
     Births,
     /// Let a program work in the host's mode and in its own, and compare.
     Effect,
+    /// Measure forks with the hooks in and out, in turn.
+    Forks,
     /// Measure recounts of what containers have committed.
     Recounts,
     /// Measure the first touch of ranges with huge pages and without.

@@ -4,6 +4,7 @@ mod births;
 mod cgroup;
 mod crossings;
 mod effect;
+mod forks;
 mod hook;
 mod measured;
 mod meter;
@@ -28,6 +29,7 @@ use stage::Stages;
 
 pub(crate) use births::run as run_births;
 pub(crate) use effect::run as run_effect;
+pub(crate) use forks::run as run_forks;
 pub(crate) use hook::run as run_hook;
 pub(crate) use measured::run as run_measured;
 pub(crate) use meter::Meter;

@@ -42,6 +42,7 @@ fn serve(request: Request) -> Result<()> {
         Request::BenchHook => bench::run_hook()?,
         Request::Births => bench::run_births()?,
         Request::Effect => bench::run_effect()?,
+        Request::Forks => bench::run_forks()?,
         Request::Recounts => bench::run_recounts()?,
         Request::Touch => bench::run_touch()?,
         Request::Programs => bench::run_programs()?,

@@ -31,7 +31,8 @@ pub(super) fn prepare(workload: Workload) -> Result<Box<dyn Operation>> {
         Workload::MmapMunmap | Workload::MmapLimited | Workload::MmapWide => {
             Box::new(memory::MmapMunmap::default())
         }
-        Workload::Brk | Workload::BrkLimited | Workload::BrkWide => {
+        Workload::MmapRested => Box::new(memory::Rested::default()),
+        Workload::Brk | Workload::BrkHuge | Workload::BrkLimited | Workload::BrkWide => {
             Box::new(memory::Brk::default())
         }
         Workload::Touch4k => Box::new(memory::TouchPage::default()),

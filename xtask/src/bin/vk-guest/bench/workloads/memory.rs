@@ -3,6 +3,8 @@
 #![allow(unsafe_code)]
 
 use std::ptr;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{ensure, Context, Result};
 use rustix::mm::{mmap_anonymous, mprotect, munmap, MapFlags, MprotectFlags, ProtFlags};
@@ -12,6 +14,8 @@ use super::{Meter, Operation};
 use crate::mapping::{Advice, Mapping, HUGE_BYTES};
 
 const PAGE_BYTES: usize = 4096;
+
+const REST: Duration = Duration::from_millis(20);
 
 /// Where nothing else is mapped, so that a page here needs a page table of its own.
 const LONELY: usize = 0x1000_0000_0000;
@@ -27,6 +31,17 @@ impl Operation for MmapMunmap {
         let unmapped = map_page().and_then(unmap_page);
         let cost = meter.stop();
         unmapped.map(|()| cost)
+    }
+}
+
+/// The same, after a rest of some jiffies.
+#[derive(Default)]
+pub(super) struct Rested(MmapMunmap);
+
+impl Operation for Rested {
+    fn once(&mut self, meter: &mut Meter) -> Result<u64> {
+        thread::sleep(REST);
+        self.0.once(meter)
     }
 }
 
