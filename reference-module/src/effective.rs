@@ -199,14 +199,9 @@ impl<Id: Copy, Books> Effective<Id, Books> {
     /// Returns the commit policy, with the host's values for what is not set.
     pub fn overcommit(&self, host: Policy) -> Policy {
         use vk_sysctl::Key as Sysctl;
-        let int = |key| match self.sysctl.get(key) {
-            Some(Value::Int(value)) => Some(value),
-            _ => None,
-        };
-        let ulong = |key| match self.sysctl.get(key) {
-            Some(Value::UnsignedLong(value)) => Some(value),
-            _ => None,
-        };
+        // What the kernel has as an `int` and as `unsigned long`s.
+        let int = |key| self.sysctl.bits(key).map(|bits| bits as u32 as i32);
+        let ulong = |key| self.sysctl.bits(key);
         Policy {
             mode: self.overcommit_mode().unwrap_or(host.mode),
             ratio: int(Sysctl::OvercommitRatio).unwrap_or(host.ratio),
@@ -217,9 +212,9 @@ impl<Id: Copy, Books> Effective<Id, Books> {
     /// Returns what mode 2 keeps back, with the host's values for what is not set.
     pub fn reserves(&self, host: Reserves) -> Reserves {
         use vk_sysctl::Key as Sysctl;
-        let pages = |key, host_pages| match self.sysctl.get(key) {
-            Some(Value::UnsignedLong(kbytes)) => Reserves::from_kbytes(kbytes, 0).admin_pages,
-            _ => host_pages,
+        let pages = |key, host_pages| match self.sysctl.bits(key) {
+            Some(kbytes) => Reserves::from_kbytes(kbytes, 0).admin_pages,
+            None => host_pages,
         };
         Reserves {
             admin_pages: pages(Sysctl::AdminReserveKbytes, host.admin_pages),

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The last number kept, with the tick it was computed in, in one word: no reader sees half of it.
 ///
-/// From the low end: 32 bits of pages, of which 0 stands for none, and 32 bits of the tick. More
+/// From the low end: 32 bits of pages, and 32 bits of the tick. More
 /// than 2^32 pages, 16 TiB, are kept as the most that fits. A tick comes round again after 2^32:
 /// 49 days of 1000 per second, in which nobody has kept anything.
 ///
@@ -15,8 +15,8 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 ///
 /// let limit = Recent::new();
 /// limit.keep(7, 100);
-/// assert_eq!(limit.pages(7), 100);
-/// assert_eq!(limit.pages(8), 0);
+/// assert_eq!(limit.pages(7), Some(100));
+/// assert_eq!(limit.pages(8), None);
 /// ```
 #[derive(Debug, Default)]
 pub struct Recent(AtomicU64);
@@ -38,13 +38,12 @@ impl Recent {
         self.0.store(tick << TICK_SHIFT | u64::from(pages), Relaxed);
     }
 
-    /// Returns the pages kept at `tick`, 0 if none were.
+    /// Returns the pages kept at `tick`, if any were.
+    ///
+    /// None were at tick 0: it is then as if 0 had been kept, which nothing is below.
     #[inline]
-    pub fn pages(&self, tick: u64) -> i64 {
+    pub fn pages(&self, tick: u64) -> Option<i64> {
         let word = self.0.load(Relaxed);
-        if (word >> TICK_SHIFT) as u32 != tick as u32 {
-            return 0;
-        }
-        i64::from(word as u32)
+        ((word >> TICK_SHIFT) as u32 == tick as u32).then_some(i64::from(word as u32))
     }
 }

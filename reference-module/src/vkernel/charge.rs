@@ -3,6 +3,7 @@
 //! Hooks: `__vm_enough_memory`, `vm_commit_limit`, `vm_memory_committed` of mm/util.c; `do_mmap` of
 //! mm/mmap.c and `newseg` of ipc/shm.c.
 
+use crate::books::Charged;
 use crate::container::{Container, Effective, Id};
 use crate::engine::is_enforced;
 use crate::events;
@@ -74,13 +75,13 @@ fn ours(mm: Option<Mm<'_>>, pages: i64, cap_sys_admin: bool) -> Option<i32> {
 }
 
 /// Grants what is certainly granted: everything in mode 1; in mode 2 what stays below the least
-/// that anybody was allowed in this jiffy.
+/// that anybody is allowed, found once in a jiffy.
 #[inline]
 fn glance(mm: Option<Mm<'_>>, pages: i64) -> Option<Glance> {
     briefly_of_mm(mm, |read, ns| {
         let container = registry::find(read, ns)?;
         let effective = container.effective(read);
-        let (_, charged) = effective.books()?;
+        let (owner, charged) = effective.books()?;
         match effective.lone_mode() {
             Some(Mode::Always) => {
                 charged.account.charge(pages);
@@ -88,7 +89,10 @@ fn glance(mm: Option<Mm<'_>>, pages: i64) -> Option<Glance> {
                 Some(Glance::Granted)
             }
             Some(Mode::Never) => {
-                let bound_pages = charged.least_allowed.pages(jiffies());
+                let now = jiffies();
+                let bound_pages = charged.least_allowed.pages(now);
+                let bound_pages =
+                    bound_pages.unwrap_or_else(|| refresh(ns, owner, effective, charged, now));
                 if !charged.account.try_charge(pages, bound_pages) {
                     return Some(Glance::Unclear);
                 }
@@ -98,6 +102,59 @@ fn glance(mm: Option<Mm<'_>>, pages: i64) -> Option<Glance> {
             Some(Mode::Heuristic) | None => Some(glance_around(read, container, mm, pages)),
         }
     })
+}
+
+/// Finds the least that anybody is allowed, for this jiffy, and returns it.
+#[cold]
+#[inline(never)]
+fn refresh(
+    subject: Namespace<'_>,
+    owner: Id,
+    effective: &Effective,
+    charged: &Charged,
+    now: u64,
+) -> i64 {
+    let machine = overcommit::machine();
+    let bounds = Bounds::of(subject, owner, effective, &machine, host_policy());
+    bounds.keep(charged, now)
+}
+
+/// What the decision about a request goes by, whoever asks.
+struct Bounds<'g> {
+    /// Whose limit it is.
+    ns: Namespace<'g>,
+    policy: Policy,
+    memory: Memory,
+    reserves: Reserves,
+}
+
+impl<'g> Bounds<'g> {
+    fn of(
+        subject: Namespace<'g>,
+        owner: Id,
+        effective: &Effective,
+        machine: &overcommit::Machine,
+        host: Policy,
+    ) -> Self {
+        // An ancestor lives as long as its descendants.
+        let ns = subject.ancestor(owner.address).unwrap_or(subject);
+        Self {
+            ns,
+            policy: effective.overcommit(host),
+            memory: memory(ns, machine),
+            reserves: effective.reserves(Reserves {
+                admin_pages: machine.admin_reserve_pages,
+                user_pages: machine.user_reserve_pages,
+            }),
+        }
+    }
+
+    /// Keeps the least that anybody is allowed by them; `now` is from before they were read.
+    fn keep(&self, charged: &Charged, now: u64) -> i64 {
+        let least_pages = least_allowed_pages(&self.policy, &self.memory, &self.reserves);
+        charged.least_allowed.keep(now, least_pages);
+        least_pages
+    }
 }
 
 /// Does the same for a container that others are around: each of them has to grant it.
@@ -117,7 +174,7 @@ fn glance_around(
     for (_, effective, charged) in registry::accountable(read, container) {
         let bound_pages = match effective.overcommit_mode() {
             Some(Mode::Always) => i64::MAX,
-            Some(Mode::Never) => charged.least_allowed.pages(now),
+            Some(Mode::Never) => charged.least_allowed.pages(now).unwrap_or(0),
             Some(Mode::Heuristic) | None => 0,
         };
         if !charges.try_charge(&charged.account, pages, bound_pages) {
@@ -187,20 +244,18 @@ impl Question<'_> {
     ) -> Result<(), Refusal> {
         // Before anything is read that goes into the limit.
         let now = jiffies();
-        let policy = effective.overcommit(self.host);
-        if policy.mode == Mode::Always {
+        if effective.overcommit(self.host).mode == Mode::Always {
             charges.charge(&charged.account, self.pages);
             return Ok(());
         }
-        // An ancestor lives as long as its descendants.
-        let ns = self.subject.ancestor(owner.address).unwrap_or(self.subject);
-        let memory = memory(ns, &self.machine);
-        let reserves = effective.reserves(Reserves {
-            admin_pages: self.machine.admin_reserve_pages,
-            user_pages: self.machine.user_reserve_pages,
-        });
-        let least_pages = least_allowed_pages(&policy, &memory, &reserves);
-        charged.least_allowed.keep(now, least_pages);
+        let bounds = Bounds::of(self.subject, owner, effective, &self.machine, self.host);
+        bounds.keep(charged, now);
+        let Bounds {
+            ns,
+            policy,
+            memory,
+            reserves,
+        } = bounds;
         let request = Request {
             pages: self.pages,
             cap_sys_admin: self.cap_sys_admin || ns.is_admin(),

@@ -35,9 +35,9 @@ fn allowable(
 /// What a policy leaves of `orders`; `None` if the host's policy decides.
 fn ours(vma: Option<Vma<'_>>, vm_flags: u64, asker: u32, orders: u64) -> Option<u64> {
     let vma = vma?;
-    // What do_huge_pmd_anonymous_page() finds first, whatever the answer is here.
-    let is_huge_fault = asker == Asker::PageFault as u32 && orders == Orders::PMD.bits();
-    if is_huge_fault && vma.is_too_small() {
+    // What do_huge_pmd_anonymous_page() finds first, whatever the answer is here; and the original of
+    // everybody else who asks.
+    if orders == Orders::PMD.bits() && vma.is_too_small() {
         return Some(0);
     }
     if !is_enforced() {
