@@ -39,6 +39,10 @@ pub enum Workload {
     #[serde(rename = "fork-exit")]
     #[value(name = "fork-exit")]
     ForkExit,
+    /// The same right after a mapping: what is kept for a jiffy is there.
+    #[serde(rename = "fork-again")]
+    #[value(name = "fork-again")]
+    ForkAgain,
     /// mmap(2) and munmap(2) of one private writable page, where mappings are limited.
     #[serde(rename = "mmap-limited")]
     #[value(name = "mmap-limited")]
@@ -118,6 +122,7 @@ impl Workload {
         Self::Touch4k,
         Self::Touch2m,
         Self::ForkExit,
+        Self::ForkAgain,
         Self::MmapLimited,
         Self::BrkLimited,
         Self::OpenClose,
@@ -143,6 +148,7 @@ impl Workload {
             Self::Touch4k => "touch-4k",
             Self::Touch2m => "touch-2m",
             Self::ForkExit => "fork-exit",
+            Self::ForkAgain => "fork-again",
             Self::MmapLimited => "mmap-limited",
             Self::BrkLimited => "brk-limited",
             Self::OpenClose => "open-close",
@@ -167,7 +173,8 @@ impl Workload {
             | Self::BrkHuge
             | Self::Touch4k
             | Self::Touch2m
-            | Self::ForkExit => Policy::Memory,
+            | Self::ForkExit
+            | Self::ForkAgain => Policy::Memory,
             Self::Brk => Policy::Commit,
             Self::MmapLimited
             | Self::BrkLimited
@@ -189,7 +196,7 @@ impl Workload {
     /// Its cheapest time is a coincidence of many of the kernel's caches, then, and the time in
     /// the middle says more.
     pub fn sleeps(self) -> bool {
-        matches!(self, Self::ForkExit)
+        matches!(self, Self::ForkExit | Self::ForkAgain)
     }
 
     /// Finds a workload by its name.

@@ -37,7 +37,8 @@ pub(super) fn prepare(workload: Workload) -> Result<Box<dyn Operation>> {
         }
         Workload::Touch4k => Box::new(memory::TouchPage::default()),
         Workload::Touch2m => Box::new(memory::TouchHugePage::new()?),
-        Workload::ForkExit => Box::new(process::ForkExit),
+        Workload::ForkExit => Box::new(process::ForkExit::Rested),
+        Workload::ForkAgain => Box::new(process::ForkExit::Again),
         Workload::OpenClose => Box::new(file::OpenClose),
         Workload::SplitWide => Box::new(memory::Split::new()?),
         Workload::PipeWide => Box::new(file::Pipe),

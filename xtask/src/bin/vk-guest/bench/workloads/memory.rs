@@ -113,9 +113,14 @@ impl Operation for TouchPage {
 }
 
 /// A writable page that [`map_page`] mapped; nobody else knows it.
-struct Page(*mut u8);
+pub(super) struct Page(*mut u8);
 
-fn map_page() -> Result<Page> {
+/// Maps one.
+///
+/// # Errors
+///
+/// The kernel refuses.
+pub(super) fn map_page() -> Result<Page> {
     let prot = ProtFlags::READ | ProtFlags::WRITE;
     let flags = MapFlags::PRIVATE | MapFlags::FIXED_NOREPLACE;
     let at = ptr::without_provenance_mut(LONELY);
@@ -124,7 +129,12 @@ fn map_page() -> Result<Page> {
     page.map(|page| Page(page.cast())).context("mmap")
 }
 
-fn unmap_page(page: Page) -> Result<()> {
+/// Unmaps it.
+///
+/// # Errors
+///
+/// The kernel refuses.
+pub(super) fn unmap_page(page: Page) -> Result<()> {
     // SAFETY: The page is mapped, and who knew it gave it away.
     unsafe { munmap(page.0.cast(), PAGE_BYTES) }.context("munmap")
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{ensure, Context, Result};
 use rustix::process::{getrlimit, setrlimit, waitid, Pid, Resource, WaitId, WaitIdOptions};
 
+use super::memory::{map_page, unmap_page};
 use super::{Meter, Operation};
 
 /// getpid(2).
@@ -40,7 +41,12 @@ impl Operation for Rlimit {
 /// fork(2), a child that ends at once, and waitid(2).
 ///
 /// The parent sleeps meanwhile, and others may run: what counts is the run time of both.
-pub(super) struct ForkExit;
+pub(super) enum ForkExit {
+    /// After a rest of some jiffies.
+    Rested,
+    /// After a mapping that follows such a rest.
+    Again,
+}
 
 /// How long what the last child left to RCU may take.
 const REST: Duration = Duration::from_millis(20);
@@ -48,6 +54,9 @@ const REST: Duration = Duration::from_millis(20);
 impl Operation for ForkExit {
     fn once(&mut self, meter: &mut Meter) -> Result<u64> {
         thread::sleep(REST);
+        if matches!(self, Self::Again) {
+            unmap_page(map_page()?)?;
+        }
         let before = own_run_time();
         meter.start();
         let child = fork_and_end()?;
