@@ -196,7 +196,7 @@ impl Workload {
     /// Its cheapest time is a coincidence of many of the kernel's caches, then, and the time in
     /// the middle says more.
     pub fn sleeps(self) -> bool {
-        matches!(self, Self::ForkExit | Self::ForkAgain)
+        matches!(self, Self::MmapRested | Self::ForkExit | Self::ForkAgain)
     }
 
     /// Finds a workload by its name.
