@@ -47,6 +47,7 @@ mod setting;
 mod shell;
 mod slab;
 mod stream;
+mod swap;
 mod test;
 mod torture;
 mod tracer;

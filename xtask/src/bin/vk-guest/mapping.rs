@@ -29,6 +29,8 @@ pub(crate) enum Advice {
     Random,
     /// Every page is wanted now, written to: madvise(2), `MADV_POPULATE_WRITE`.
     Populate,
+    /// They are not needed for long: madvise(2), `MADV_PAGEOUT`.
+    PageOut,
 }
 
 impl Advice {
@@ -39,6 +41,7 @@ impl Advice {
             Self::Collapse => libc::MADV_COLLAPSE,
             Self::Random => libc::MADV_RANDOM,
             Self::Populate => libc::MADV_POPULATE_WRITE,
+            Self::PageOut => libc::MADV_PAGEOUT,
         }
     }
 }
@@ -250,9 +253,19 @@ impl Mapping {
     ///
     /// The kernel's.
     pub(crate) fn advise(&self, advice: Advice) -> Result<(), Errno> {
-        // SAFETY: The range is our own mapping (type invariant), and no `Advice` changes what is
+        self.advise_first(self.len_bytes / PAGE_BYTES, advice)
+    }
+
+    /// Advises the kernel about its first pages.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    pub(crate) fn advise_first(&self, pages: usize, advice: Advice) -> Result<(), Errno> {
+        let len_bytes = self.len_bytes.min(pages.saturating_mul(PAGE_BYTES));
+        // SAFETY: The range is of our own mapping (type invariant), and no `Advice` changes what is
         // read from it.
-        let result = unsafe { libc::madvise(self.start.cast(), self.len_bytes, advice.number()) };
+        let result = unsafe { libc::madvise(self.start.cast(), len_bytes, advice.number()) };
         match result {
             0 => Ok(()),
             _ => {

@@ -44,8 +44,9 @@ use vote::{
     a_forked_range_is_collapsed_once_more_pages_are_for_it,
     a_shared_file_is_collapsed_once_more_pages_are_for_it,
     a_shared_memfd_is_collapsed_once_more_pages_are_for_it,
-    nobody_votes_about_a_collapse_on_request, pages_of_a_cgroup_that_two_share_do_not_vote,
-    pages_of_a_container_that_ended_vote_as_the_host, pages_of_the_host_vote_as_the_host,
+    empty_zero_and_swapped_entries_do_not_vote, nobody_votes_about_a_collapse_on_request,
+    pages_of_a_cgroup_that_two_share_do_not_vote, pages_of_a_container_that_ended_vote_as_the_host,
+    pages_of_the_host_vote_as_the_host,
 };
 use zero_page::{
     a_read_gets_the_zero_page_as_the_containers_word_says,
@@ -87,6 +88,7 @@ pub(crate) const AREA: Area = Area {
         pages_of_the_host_vote_as_the_host,
         pages_of_a_cgroup_that_two_share_do_not_vote,
         pages_of_a_container_that_ended_vote_as_the_host,
+        empty_zero_and_swapped_entries_do_not_vote,
         nobody_votes_about_a_collapse_on_request,
     ],
 };

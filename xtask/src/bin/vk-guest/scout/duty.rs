@@ -232,6 +232,7 @@ impl Scout {
                     match verb {
                         "touch" => mapping.touch_first(pages),
                         "read" => mapping.reads_first(pages),
+                        "pageout" => mapping.advise_first(pages, Advice::PageOut)?,
                         "alternate" => mapping.touch_every_other(pages),
                         _ => return Err(bad()),
                     }

@@ -21,6 +21,7 @@ use crate::problem::{expect, expect_eq, Outcome, Problem};
 use crate::row::row;
 use crate::scout::{Kind, Order};
 use crate::setting::{Setting, THP};
+use crate::swap::Swap;
 
 const SHMEM: &str = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
 const MAX_SHARED: &str = "/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_shared";
@@ -423,6 +424,49 @@ pub(super) fn pages_of_a_container_that_ended_vote_as_the_host() -> Outcome {
         first.scout.recall()?;
         Ok(Vec::new())
     })
+}
+
+/// Of 300 pages that the second container has written 30 are swapped out, which khugepaged brings
+/// back; 50 are of the first one, which is at `never`, 50 are the zero page, and 112 are empty.
+pub(super) fn empty_zero_and_swapped_entries_do_not_vote() -> Outcome {
+    const SWAPPED: u64 = 30;
+    let _host = Setting::put(THP, "never")?;
+    let _shared = Setting::put(MAX_SHARED, "511")?;
+    let cgroups = [Cgroup::make("vk-first")?, Cgroup::make("vk-second")?];
+    let _swap = Swap::on("/var/tmp/vk-swap", 16)?;
+    let mut memory = Memory::of_container(&[("thp_enabled", "always")])?;
+    cgroups[0].takes(memory.scout.pid()?)?;
+    let first = memory.target()?;
+    memory.scout.does(&Order::Enlist)?;
+    memory.set(&[("thp_enabled", "never"), ("thp_khugepaged", "0")])?;
+    memory.maps(&Order::Hold(2), 2)?;
+    memory.works("touch=350 huge")?;
+    memory.scout.does(&Order::NewPid)?;
+    cgroups[1].takes(memory.scout.pid()?)?;
+    let off = [("thp_enabled", "always"), ("thp_khugepaged", "0")];
+    memory.set(&off)?;
+    memory.works(&format!("touch=300 read=400 pageout={SWAPPED}"))?;
+    expect_eq("kB swapped out", memory.smaps("Swap")?, SWAPPED * 4)?;
+    let second = memory.target()?;
+    let counters = || Ok::<_, anyhow::Error>([Counters::of(&first)?, Counters::of(&second)?]);
+    let before = counters()?;
+    memory.set(&[("thp_khugepaged", "1")])?;
+    let _hurry = khugepaged::hurry()?;
+    let done = wait_until(LIMIT, || {
+        memory.smaps("AnonHugePages").is_ok_and(|kb| kb == KB)
+    });
+    expect(done, "not collapsed", "a huge page")?;
+    let after = settled(counters)?;
+    let against = after[0].since(&before[0]).against;
+    let times = against / 50;
+    expect(times > 0, against, "50, or more often")?;
+    let expected = Counters {
+        votes_for: times * (300 - SWAPPED),
+        abstained: times * (50 + 112 + SWAPPED),
+        ..Counters::default()
+    };
+    expect_eq("what the second has", after[1].since(&before[1]), expected)?;
+    memory.scout.recall().map_err(Into::into)
 }
 
 /// MADV_COLLAPSE is the program's own word: nobody votes, though 412 of 512 pages are against it.

@@ -1,41 +1,12 @@
 //! swapoff(2), which asks for the room of what is swapped out while it holds a spinlock.
 
-use std::fs::{remove_file, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::areas::overcommit::scouts::{holds, sent, stat, NoReserves};
-use crate::calls::swapoff;
 use crate::door::errno_name;
 use crate::problem::{expect_eq, Outcome};
-use crate::program;
 use crate::scout::{Order, Scout};
-
-/// A file that is swapped to.
-struct Swap(&'static str);
-
-impl Swap {
-    fn on(path: &'static str, mib: u64) -> Result<Self> {
-        let mut new = OpenOptions::new();
-        let file = new.write(true).create(true).truncate(true).mode(0o600);
-        let file = file.open(path).context(path)?;
-        let flags = rustix::fs::FallocateFlags::empty();
-        rustix::fs::fallocate(&file, flags, 0, mib << 20)?;
-        let swap = Self(path);
-        program::output(&["mkswap", path])?;
-        program::output(&["swapon", path])?;
-        Ok(swap)
-    }
-}
-
-impl Drop for Swap {
-    fn drop(&mut self) {
-        // EINVAL where the check took it away.
-        let _ = swapoff(self.0);
-        let _ = remove_file(self.0);
-    }
-}
+use crate::swap::Swap;
 
 /// The limit is 64 MiB and the swap of 96. The scout was charged for 96 MiB that it has no more, which
 /// a recount would find out: but nobody recounts there.
@@ -66,6 +37,6 @@ pub(super) fn who_takes_swap_away_is_judged_without_a_recount() -> Outcome {
 }
 
 fn takes_away(scout: &mut Scout, swap: &Swap) -> Result<String> {
-    let report = scout.order(&Order::SwapOff(swap.0.to_owned()))?;
+    let report = scout.order(&Order::SwapOff(swap.path().to_owned()))?;
     Ok(report.map_or_else(errno_name, |_| "ok".to_owned()))
 }
