@@ -196,7 +196,9 @@ pub(crate) static CROWDED: Role = Role {
     argv: &[
         "sh",
         "-c",
-        "exec setpriv --reuid=postgres --regid=postgres --clear-groups \
+        // As Debian's unit has it: who serves a connection may be killed as anybody else.
+        "exec env PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj \
+         setpriv --reuid=postgres --regid=postgres --clear-groups \
          /usr/lib/postgresql/*/bin/postgres -D /etc/postgresql/*/main \
          -c unix_socket_directories=/tmp -c listen_addresses= -c external_pid_file= -c ssl=off \
          -c shared_buffers=16MB -c max_connections=40 -c logging_collector=off",
