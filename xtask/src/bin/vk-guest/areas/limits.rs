@@ -28,6 +28,9 @@ pub(crate) const AREA: Area = Area {
     name: "limits",
     module: Module::Loaded,
     checks: checks![
+        // These load the module again: the fewer hooks are in, the sooner it goes.
+        hooks_are_in_while_a_key_needs_them,
+        protect_host_refuses_writes_to_the_hosts_values,
         each_key_is_seen_inside_and_nowhere_else,
         several_keys_are_set_at_once_or_not_at_all,
         a_key_that_is_not_served_is_refused_with_its_reason,
@@ -40,7 +43,6 @@ pub(crate) const AREA: Area = Area {
         the_sample_profile_names_all_that_cannot_be_set,
         the_sample_profile_is_applied_but_for_what_cannot_be_set,
         a_profile_of_which_the_kernel_refuses_a_part_changes_nothing,
-        hooks_are_in_while_a_key_needs_them,
         the_hosts_max_map_count_is_what_the_checks_take_it_for,
         a_lower_max_map_count_is_enforced_inside_and_nowhere_else,
         a_higher_max_map_count_is_granted_inside_and_nowhere_else,
@@ -63,7 +65,6 @@ pub(crate) const AREA: Area = Area {
         a_file_counts_until_its_last_holder_closes_it,
         mmap_min_addr_is_enforced_inside_and_nowhere_else,
         dmesg_restrict_is_enforced_inside_and_nowhere_else,
-        protect_host_refuses_writes_to_the_hosts_values,
         bpf_programs_for_kernel_parameters_have_their_say,
         security_modules_have_their_say,
     ],
