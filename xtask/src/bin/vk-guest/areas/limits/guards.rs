@@ -3,7 +3,7 @@
 use super::common::{Three, MAX_MAP_COUNT};
 use crate::bpf::{guards_sysctls, Guard};
 use crate::cgroup::Cgroup;
-use crate::problem::{expect, expect_eq, Outcome};
+use crate::problem::{expect, expect_eq, skip, Outcome};
 use crate::scout::Order;
 use crate::setting::read;
 
@@ -52,6 +52,9 @@ pub(super) fn bpf_programs_for_kernel_parameters_have_their_say() -> Outcome {
 
 /// Landlock, as the others, is asked when the file is opened.
 pub(super) fn security_modules_have_their_say() -> Outcome {
+    if !read("/proc/kallsyms")?.contains(" landlock_blob_sizes") {
+        return skip("this kernel has no Landlock");
+    }
     let mut three = Three::send(&OWN)?;
     expect_eq("a write", three.ours.write(MAX_MAP_COUNT, "71000")?, None)?;
     three.ours.does(&Order::Confine { reads: false })?;
