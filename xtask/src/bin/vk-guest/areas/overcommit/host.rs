@@ -81,6 +81,8 @@ pub(super) fn what_a_container_in_mode_2_holds_counts_for_the_host() -> Outcome 
     ];
     let mut container = sent(&policy)?;
     let mut host = Scout::send()?;
+    // It is there, with all its libraries.
+    host.read(OVERCOMMIT)?;
     let _strict = Setting::put(OVERCOMMIT, "2")?;
     expect_eq(
         "the container's",
