@@ -110,13 +110,11 @@ pub(crate) fn run(wanted: &Wanted<'_>) -> Result<ExitCode> {
     lab.kdir()?;
     let (host, booted): (Vec<_>, Vec<_>) =
         areas.iter().partition(|(_, place)| *place == Place::Host);
-    let builds = |report: &mut Report| match host.is_empty() {
-        true => Ok(()),
-        false => check::area(&lab.cache, wanted.only, report),
-    };
-    match booted.is_empty() {
-        true => builds(&mut report)?,
-        false => run_booted(&lab, &booted, wanted, builds, &mut report)?,
+    if !host.is_empty() {
+        check::area(&lab.cache, wanted.only, &mut report)?;
+    }
+    if !booted.is_empty() {
+        run_booted(&lab, &booted, wanted, &mut report)?;
     }
     Ok(report.close())
 }
@@ -132,12 +130,10 @@ fn wanted_areas(wanted: &[String]) -> Result<Vec<(&'static str, Place)>> {
     Ok(areas)
 }
 
-/// Runs areas in guests, and does `meanwhile` once they have begun.
 fn run_booted(
     lab: &Lab,
     areas: &[(&str, Place)],
     wanted: &Wanted<'_>,
-    meanwhile: impl FnOnce(&mut Report) -> Result<()>,
     report: &mut Report,
 ) -> Result<()> {
     let has = |places: &[Place]| areas.iter().any(|(_, its)| places.contains(its));
@@ -187,7 +183,7 @@ fn run_booted(
         if areas.iter().any(|(_, place)| *place == Place::Kunit) {
             scope.spawn_fifo(|_| sum.take(|report| kunit::run(lab, variant, report)));
         }
-        // The guests leave some time to the compilers.
+        // Meanwhile, what takes the longest to build.
         if areas.iter().any(|(_, place)| *place == Place::Stranger) {
             sum.take(|report| {
                 let mut payload = payload.clone();
@@ -200,7 +196,6 @@ fn run_booted(
                 Ok(())
             });
         }
-        sum.take(meanwhile);
     });
     sum.into_report(report)
 }
