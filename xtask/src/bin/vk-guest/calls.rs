@@ -247,8 +247,8 @@ pub(crate) fn at_map_count(count: usize, op: MapOp) -> io::Result<()> {
     let subject = pages(ptr::null_mut(), PAGES, all, 0)?;
     let have = map_count()?;
     let filled = (have..count).try_for_each(|nth| {
-        // Neighbours of one kind would be one mapping.
-        let protection = [libc::PROT_READ, libc::PROT_NONE][nth % 2];
+        // Neighbours of one kind would be one mapping; `op` makes pages to read.
+        let protection = [libc::PROT_WRITE, libc::PROT_NONE][nth % 2];
         filler.push(pages(ptr::null_mut(), 1, protection, 0)?);
         Ok(())
     });
