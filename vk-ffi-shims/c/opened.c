@@ -161,9 +161,10 @@ unsigned int vk_ns_files(const void *ns)
 
 	rcu_read_lock();
 	pool = vk_pool_find(ns);
-	files = pool ? refcount_read(&pool->files) - 1 : 0;
+	files = pool ? refcount_read(&pool->files) : 0;
 	rcu_read_unlock();
-	return files;
+	/* One less, but for a pool that its namespace let go of meanwhile. */
+	return files ? files - 1 : 0;
 }
 
 /* The namespace has ended: an RCU callback, before its address can be another's. */
