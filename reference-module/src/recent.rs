@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 ///
 /// From the low end: 32 bits of pages, and 32 bits of the tick. More
 /// than 2^32 pages, 16 TiB, are kept as the most that fits. A tick comes round again after 2^32:
-/// 49 days of 1000 per second, in which nobody has kept anything.
+/// 6 years of twenty per second, in which nobody has kept anything.
 ///
 /// # Examples
 ///

@@ -8,6 +8,7 @@
 #include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/jiffies.h>
+#include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
@@ -127,9 +128,9 @@ unsigned long long vk_clock_ns(void)
 	return ktime_get_mono_fast_ns();
 }
 
-notrace unsigned long vk_jiffies(void)
+notrace unsigned long vk_coarse_jiffies(void)
 {
-	return jiffies;
+	return jiffies >> ilog2(HZ / 10);
 }
 
 int vk_current_pid(void)

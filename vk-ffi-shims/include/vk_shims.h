@@ -540,7 +540,7 @@ void vk_module_get(void);
 bool vk_module_try_get(void);
 void vk_module_put(void);
 unsigned long long vk_clock_ns(void);
-unsigned long vk_jiffies(void);
+unsigned long vk_coarse_jiffies(void);
 int vk_current_pid(void);
 /* The name of current, in 16 bytes. Any context. */
 void vk_current_comm(unsigned char *comm);

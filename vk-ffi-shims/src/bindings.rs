@@ -707,7 +707,7 @@ unsafe extern "C" {
     pub fn vk_clock_ns() -> ::core::ffi::c_ulonglong;
 }
 unsafe extern "C" {
-    pub fn vk_jiffies() -> ::core::ffi::c_ulong;
+    pub fn vk_coarse_jiffies() -> ::core::ffi::c_ulong;
 }
 unsafe extern "C" {
     pub fn vk_current_pid() -> ::core::ffi::c_int;

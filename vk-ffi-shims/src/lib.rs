@@ -63,8 +63,8 @@ pub use lock::{
 #[cfg(feature = "policies")]
 pub use memory::{unwatch_places, watch_places, with_memcg, Memcg};
 pub use module::{
-    cancel_later, clock_ns, current_comm, current_is_admin, current_pid, jiffies, later, resolve,
-    sleep_ms, Pin,
+    cancel_later, clock_ns, coarse_jiffies, current_comm, current_is_admin, current_pid, later,
+    resolve, sleep_ms, Pin,
 };
 #[cfg(feature = "kernel")]
 pub use module::{may_wait, opener_is_admin};

@@ -57,11 +57,12 @@ pub fn clock_ns() -> u64 {
     unsafe { bindings::vk_clock_ns() }
 }
 
-/// Returns the kernel's tick, the cheapest clock there is. Any context.
+/// Returns a clock that takes a step each 50 to 100 ms, the cheapest one there is. Any context.
+#[doc(alias = "jiffies")]
 #[inline]
-pub fn jiffies() -> u64 {
+pub fn coarse_jiffies() -> u64 {
     // SAFETY: Any context.
-    unsafe { bindings::vk_jiffies() }
+    unsafe { bindings::vk_coarse_jiffies() }
 }
 
 /// Returns the running task's pid in the initial namespace.

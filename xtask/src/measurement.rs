@@ -15,7 +15,7 @@ pub enum Workload {
     #[serde(rename = "mmap-munmap")]
     #[value(name = "mmap-munmap")]
     MmapMunmap,
-    /// The same after a sleep: what is kept for a jiffy is found anew.
+    /// The same after a sleep: the limit is found anew.
     #[serde(rename = "mmap-rested")]
     #[value(name = "mmap-rested")]
     MmapRested,
@@ -39,7 +39,7 @@ pub enum Workload {
     #[serde(rename = "fork-exit")]
     #[value(name = "fork-exit")]
     ForkExit,
-    /// The same right after a mapping: what is kept for a jiffy is there.
+    /// The same right after a mapping: the limit is there.
     #[serde(rename = "fork-again")]
     #[value(name = "fork-again")]
     ForkAgain,

@@ -35,10 +35,11 @@ impl Books {
 /// The books as one snapshot knows them: with what its policy let everybody have a moment ago.
 ///
 /// A change of policy makes a new snapshot, with nothing kept: it takes effect at once. The size
-/// of the machine, the limits of the cgroup and the host's own values are at most a jiffy old.
+/// of the machine, the limits of the cgroup and the host's own values are at most 100 ms old.
 pub(crate) struct Charged {
     pub(crate) books: Shared,
-    /// [`least_allowed_pages`](vk_overcommit::least_allowed_pages), by the jiffy.
+    /// [`least_allowed_pages`](vk_overcommit::least_allowed_pages), by
+    /// [`coarse_jiffies`](vk_ffi_shims::coarse_jiffies).
     pub(crate) least_allowed: Recent,
 }
 

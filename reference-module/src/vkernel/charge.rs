@@ -10,8 +10,8 @@ use crate::events;
 use crate::registry::{self, Accountable};
 use vk_ffi_shims::overcommit::Reserve;
 use vk_ffi_shims::{
-    briefly_of_mm, clock_ns, hook, jiffies, overcommit, BriefGuard, Mm, Namespace, ReadGuard,
-    Reading,
+    briefly_of_mm, clock_ns, coarse_jiffies, hook, overcommit, BriefGuard, Mm, Namespace,
+    ReadGuard, Reading,
 };
 use vk_overcommit::{
     least_allowed_pages, Backoff, Charges, Memory, Mode, Policy, Refusal, Request, Reserves,
@@ -75,7 +75,7 @@ fn ours(mm: Option<Mm<'_>>, pages: i64, cap_sys_admin: bool) -> Option<i32> {
 }
 
 /// Grants what is certainly granted: everything in mode 1; in mode 2 what stays below the least
-/// that anybody is allowed, found once in a jiffy.
+/// that anybody is allowed, found ten to twenty times a second.
 #[inline]
 fn glance(mm: Option<Mm<'_>>, pages: i64) -> Option<Glance> {
     briefly_of_mm(mm, |read, ns| {
@@ -89,7 +89,7 @@ fn glance(mm: Option<Mm<'_>>, pages: i64) -> Option<Glance> {
                 Some(Glance::Granted)
             }
             Some(Mode::Never) => {
-                let now = jiffies();
+                let now = coarse_jiffies();
                 let bound_pages = charged.least_allowed.pages(now);
                 let bound_pages =
                     bound_pages.unwrap_or_else(|| refresh(ns, owner, effective, charged, now));
@@ -104,7 +104,7 @@ fn glance(mm: Option<Mm<'_>>, pages: i64) -> Option<Glance> {
     })
 }
 
-/// Finds the least that anybody is allowed, for this jiffy, and returns it.
+/// Finds the least that anybody is allowed, for this step of the clock, and returns it.
 #[cold]
 #[inline(never)]
 fn refresh(
@@ -169,7 +169,7 @@ fn glance_around(
     if !container.effective(read).is_surrounded() {
         return Glance::Unclear;
     }
-    let now = jiffies();
+    let now = coarse_jiffies();
     let mut charges = Charges::new();
     for (_, effective, charged) in registry::accountable(read, container) {
         let bound_pages = match effective.overcommit_mode() {
@@ -243,7 +243,7 @@ impl Question<'_> {
         charges: &mut Charges<'a>,
     ) -> Result<(), Refusal> {
         // Before anything is read that goes into the limit.
-        let now = jiffies();
+        let now = coarse_jiffies();
         if effective.overcommit(self.host).mode == Mode::Always {
             charges.charge(&charged.account, self.pages);
             return Ok(());

@@ -10,8 +10,8 @@ mod swap;
 pub(crate) mod walk;
 mod ways;
 
-use std::fs;
 use std::time::Duration;
+use std::{fs, thread};
 
 use anyhow::{Context, Result};
 
@@ -45,6 +45,7 @@ pub(crate) const AREA: Area = Area {
         mode_2_counts_what_it_grants_far_below_its_limit,
         mode_0_refuses_what_mode_1_of_the_host_grants,
         the_ratio_is_of_the_containers_memory,
+        a_lowered_memory_max_counts_for_the_next_charges,
         what_is_unmapped_is_given_back,
         what_ended_processes_held_is_given_back,
         a_lower_limit_refuses_only_new_mappings,
@@ -104,6 +105,9 @@ const UNLIMITED: Pairs<'static> = &[
     ("vm.overcommit_memory", "1"),
     ("vm.overcommit_kbytes", "98304"),
 ];
+
+/// More than a limit that was found may be gone by.
+const KEPT: Duration = Duration::from_millis(200);
 
 /// How long a killed process may take to be gone.
 const END_LIMIT: Duration = Duration::from_secs(10);
@@ -211,6 +215,24 @@ fn the_ratio_is_of_the_containers_memory() -> Outcome {
         "ENOMEM",
     )?;
     is("64 MiB", &actor::inside(&container, &["map", "64"])?, "ok")
+}
+
+/// Far from the limit and with nothing kept back, so that charges go by the limit that was found last.
+fn a_lowered_memory_max_counts_for_the_next_charges() -> Outcome {
+    let spec = Spec::new("lowered", &["sleep", "10000"]).memory_max(1 << 30);
+    let container = Container::create(Runtime::Crun, spec)?;
+    container.set(&[
+        ("vm.overcommit_memory", "2"),
+        ("vm.overcommit_ratio", "100"),
+        ("vm.admin_reserve_kbytes", "0"),
+        ("vm.user_reserve_kbytes", "0"),
+    ])?;
+    container.begin()?;
+    let maps_64_mib = || actor::inside(&container, &["map", "64"]);
+    is("64 MiB of 1 GiB", &maps_64_mib()?, "ok")?;
+    fs::write(container.cgroup_dir().join("memory.max"), "64M").context("memory.max")?;
+    thread::sleep(KEPT);
+    is("64 of 64 MiB", &maps_64_mib()?, "ENOMEM")
 }
 
 fn what_is_unmapped_is_given_back() -> Outcome {
@@ -364,7 +386,7 @@ fn what_is_held_falls_when_processes_end() -> Outcome {
     let before = container.stat("held")?;
     let holder = Place::In(&container).hold(&["map", "48", "hold"], "map=")?;
     // What is shown is recounted once in 100 ms, and the maximum is that of recounts.
-    std::thread::sleep(Duration::from_millis(300));
+    thread::sleep(Duration::from_millis(300));
     let during = container.stat("held")?;
     let seen = format!("held {before} -> {during} with a mapping of 48 MiB");
     expect(during >= before + MAPPED, seen, "48 MiB more")?;

@@ -23,7 +23,7 @@ enum Caller {
     Host,
     /// One in a namespace with this policy.
     With(&'static [(&'static str, &'static str)]),
-    /// The same, after a mapping in the same jiffy.
+    /// The same, right after a mapping.
     Again(&'static [(&'static str, &'static str)]),
 }
 

@@ -15,7 +15,8 @@ use crate::mapping::{Advice, Mapping, HUGE_BYTES};
 
 const PAGE_BYTES: usize = 4096;
 
-const REST: Duration = Duration::from_millis(20);
+/// More than a step of the clock by which the module keeps a limit.
+const REST: Duration = Duration::from_millis(120);
 
 /// Where nothing else is mapped, so that a page here needs a page table of its own.
 const LONELY: usize = 0x1000_0000_0000;
@@ -34,7 +35,7 @@ impl Operation for MmapMunmap {
     }
 }
 
-/// The same, after a rest of some jiffies.
+/// The same, after a rest.
 #[derive(Default)]
 pub(super) struct Rested(MmapMunmap);
 

@@ -42,14 +42,14 @@ impl Operation for Rlimit {
 ///
 /// The parent sleeps meanwhile, and others may run: what counts is the run time of both.
 pub(super) enum ForkExit {
-    /// After a rest of some jiffies.
+    /// After a rest in which a limit that the module keeps has gone stale.
     Rested,
     /// After a mapping that follows such a rest.
     Again,
 }
 
-/// How long what the last child left to RCU may take.
-const REST: Duration = Duration::from_millis(20);
+/// How long what the last child left to RCU may take, and more than a step of the module's clock.
+const REST: Duration = Duration::from_millis(120);
 
 impl Operation for ForkExit {
     fn once(&mut self, meter: &mut Meter) -> Result<u64> {
