@@ -1,21 +1,16 @@
 //! How wide the variables must be that the kernel reads where nothing can be caught.
 
+use crate::greatest::Greatest;
 use crate::{Own, SERVED};
 use vk_sysctl::Key as Sysctl;
 
 /// The least value that no container has more of, for each key that is laxer than the host's
 /// somewhere.
 ///
-/// Counts come and go with containers; the greatest value of those that are left is not kept, so that a
-/// caller looks for it again when it is gone ([`Widest::begin_again`]).
+/// Counts come and go with containers; when the greatest value is gone, a caller looks for it again
+/// ([`Widest::begin_again`]).
 #[derive(Clone, Copy, Debug)]
-pub struct Widest {
-    greatest: [Option<u64>; SERVED.len()],
-    /// How many containers have the key.
-    counts: [u32; SERVED.len()],
-    /// One that was the greatest is gone, and others are left.
-    is_stale: bool,
-}
+pub struct Widest(Greatest);
 
 impl Default for Widest {
     fn default() -> Self {
@@ -26,55 +21,32 @@ impl Default for Widest {
 impl Widest {
     /// No container yet.
     pub const fn new() -> Self {
-        Self {
-            greatest: [None; SERVED.len()],
-            counts: [0; SERVED.len()],
-            is_stale: false,
-        }
+        Self(Greatest::new())
     }
 
     /// Returns the greatest value of each of [`SERVED`].
     pub fn greatest(&self) -> impl Iterator<Item = Option<u64>> + '_ {
-        self.greatest.iter().copied()
+        self.0.get()
     }
 
     /// Takes the values of one container into account.
     pub fn add(&mut self, own: &Own) {
-        self.raise(own);
-        for (count, number) in self.counts.iter_mut().zip(widened(own)) {
-            *count = count.saturating_add(number.is_some().into());
-        }
+        self.0.add(|| widened(own));
     }
 
     /// The same of a container that is counted already.
     pub fn raise(&mut self, own: &Own) {
-        for (greatest, number) in self.greatest.iter_mut().zip(widened(own)) {
-            *greatest = number.max(*greatest);
-        }
+        self.0.raise(widened(own));
     }
 
     /// Forgets the values of one that was added.
     pub fn remove(&mut self, own: &Own) {
-        let rows = self.greatest.iter_mut().zip(&mut self.counts);
-        for ((greatest, count), number) in rows.zip(widened(own)) {
-            if number.is_none() {
-                continue;
-            }
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                *greatest = None;
-            } else if number == *greatest {
-                self.is_stale = true;
-            }
-        }
+        self.0.remove(widened(own));
     }
 
     /// Forgets the greatest values if one of them is gone: the caller raises them again.
     pub fn begin_again(&mut self) -> bool {
-        if self.is_stale {
-            self.greatest = [None; SERVED.len()];
-        }
-        core::mem::take(&mut self.is_stale)
+        self.0.begin_again()
     }
 }
 

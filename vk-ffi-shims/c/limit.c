@@ -109,7 +109,7 @@ static bool vk_forbids_mm(unsigned int parameter, const struct mm_struct *mm,
 
 /* ---- vm.max_map_count: mm/vma.c, mm/mremap.c; all under the mmap lock, for writing ---- */
 
-/* Whether @mm may have so many more than it has now. */
+/* Whether @mm may have so many more than it has now, VK_MAPS_MORE or less. */
 static long vk_may_map(const struct mm_struct *mm, int more)
 {
 	unsigned long long asked = mm->map_count + more;
@@ -189,7 +189,7 @@ long vk_judge_check_prep_vma(void)
 	unsigned long args[6];
 
 	syscall_get_arguments(current, current_pt_regs(), args);
-	return vk_may_map(current->mm, args[3] & MREMAP_DONTUNMAP ? 5 : 4);
+	return vk_may_map(current->mm, args[3] & MREMAP_DONTUNMAP ? VK_MAPS_MORE : 4);
 }
 
 /* ---- vm.mmap_min_addr ---- */

@@ -7,7 +7,11 @@
  * held to the host's own, kept here, by the same hooks. Protocol: vk_parameter_raise(). The host's
  * own write of its file may make a variable wide, or end that.
  *
- * Locks: the control mutex or none, then vk_wide_mutex. Who only reads takes none.
+ * The *edge* of a parameter is what no value in force is stricter than. It turns stricter before a value
+ * does, and laxer after it.
+ *
+ * Locks: the control mutex or none, then vk_wide_mutex; those or the registry's, then vk_edge_lock. Who
+ * only reads takes none.
  */
 #include <linux/fs.h>
 #include <linux/hash.h>
@@ -15,6 +19,7 @@
 #include <linux/kobject.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/spinlock.h>
 #include <linux/sysctl.h>
 #include "vk_limit.h"
 
@@ -51,6 +56,13 @@ static struct vk_row {
 };
 
 unsigned long long vk_host_bounds[VK_PARAMETERS] = { [0 ... VK_PARAMETERS - 1] = VK_UNBOUND };
+
+/* Until somebody says what containers have, everybody is asked. */
+#define VK_STRICTEST { [VK_PARAMETER_MMAP_MIN_ADDR] = U64_MAX }
+unsigned long long vk_edges[VK_PARAMETERS] = VK_STRICTEST;
+/* Those of containers alone. */
+static unsigned long long vk_inner_edges[VK_PARAMETERS] = VK_STRICTEST;
+static DEFINE_RAW_SPINLOCK(vk_edge_lock);
 
 /* By the hash of their variable; some are free. */
 #define VK_SLOT_BITS 6
@@ -121,6 +133,55 @@ bool vk_parameter_host(unsigned int p, unsigned long long *bits)
 	return true;
 }
 
+/* ---- Edges ---- */
+
+static unsigned long long vk_stricter(unsigned int p, unsigned long long a, unsigned long long b)
+{
+	return p == VK_PARAMETER_MMAP_MIN_ADDR ? max(a, b) : min(a, b);
+}
+
+/* Under the lock. Who sees a laxer edge sees what made it so. */
+static void vk_edge_publish(unsigned int p)
+{
+	unsigned long long edge = vk_inner_edges[p];
+
+	/* Only limits are wide. */
+	if (vk_host_bounds[p] != VK_UNBOUND)
+		edge = min(edge, vk_host_bounds[p]);
+	smp_store_release(&vk_edges[p], edge);
+}
+
+void vk_edge_tighten(unsigned int p, unsigned long long edge)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&vk_edge_lock, flags);
+	vk_inner_edges[p] = vk_stricter(p, vk_inner_edges[p], edge);
+	vk_edge_publish(p);
+	raw_spin_unlock_irqrestore(&vk_edge_lock, flags);
+}
+
+void vk_edge_set(unsigned int p, unsigned long long edge)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&vk_edge_lock, flags);
+	vk_inner_edges[p] = edge;
+	vk_edge_publish(p);
+	raw_spin_unlock_irqrestore(&vk_edge_lock, flags);
+}
+
+/* Keeps the host's value, or lets it go: who sees that sees the variable as it is then. */
+static void vk_host_keep(unsigned int p, unsigned long long bound)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&vk_edge_lock, flags);
+	smp_store_release(&vk_host_bounds[p], bound);
+	vk_edge_publish(p);
+	raw_spin_unlock_irqrestore(&vk_edge_lock, flags);
+}
+
 /* ---- Wide variables ---- */
 
 /*
@@ -140,7 +201,7 @@ static int vk_parameter_raise(unsigned int p, unsigned int host)
 	if (err)
 		return err;
 	WRITE_ONCE(vk_parameters[p].is_answered, true);
-	WRITE_ONCE(vk_host_bounds[p], host);
+	vk_host_keep(p, host);
 	if (!was_wide)
 		synchronize_rcu_tasks();
 	WRITE_ONCE(*(unsigned int *)vk_parameters[p].data, vk_parameters[p].greatest);
@@ -156,8 +217,7 @@ static void vk_parameter_lower(unsigned int p, unsigned int host)
 	WRITE_ONCE(*(unsigned int *)vk_parameters[p].data, host);
 	if (vk_host_bound(p) == VK_UNBOUND)
 		return;
-	/* Who sees this sees the variable as it is again. */
-	smp_store_release(&vk_host_bounds[p], VK_UNBOUND);
+	vk_host_keep(p, VK_UNBOUND);
 	WRITE_ONCE(vk_parameters[p].is_answered, false);
 	synchronize_rcu_tasks();
 	vk_hooks_ask_host(vk_parameters[p].feature, false);

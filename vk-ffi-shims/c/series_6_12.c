@@ -254,21 +254,21 @@ VK_HOOK_STATIC(sysfs_kf_write, JUDGE(CURRENT), ssize_t, struct kernfs_open_file 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_MAPS
 
-VK_HOOK_STATIC(mmap_region, JUDGE(POLICY), unsigned long, struct file *, unsigned long,
+VK_HOOK_STATIC(mmap_region, JUDGE(MAPS), unsigned long, struct file *, unsigned long,
 	       unsigned long, vm_flags_t, unsigned long, struct list_head *);
-VK_HOOK_STATIC(do_brk_flags, JUDGE(POLICY), int, struct vma_iterator *, struct vm_area_struct *,
+VK_HOOK_STATIC(do_brk_flags, JUDGE(MAPS), int, struct vma_iterator *, struct vm_area_struct *,
 	       unsigned long, unsigned long, unsigned long);
-VK_HOOK_STATIC(__split_vma, JUDGE(VMA2), int, struct vma_iterator *, struct vm_area_struct *,
+VK_HOOK_STATIC(__split_vma, JUDGE(MAPS_VMA2), int, struct vma_iterator *, struct vm_area_struct *,
 	       unsigned long, int);
-VK_HOOK_STATIC(do_vmi_align_munmap, JUDGE(MM3), int, struct vma_iterator *,
+VK_HOOK_STATIC(do_vmi_align_munmap, JUDGE(MAPS_MM3), int, struct vma_iterator *,
 	       struct vm_area_struct *, struct mm_struct *, unsigned long, unsigned long,
 	       struct list_head *, bool);
-VK_HOOK_STATIC(check_prep_vma, JUDGE(POLICY), int, struct vma_remap_struct *);
+VK_HOOK_STATIC(check_prep_vma, JUDGE(MAPS), int, struct vma_remap_struct *);
 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_MIN_ADDR
 
-VK_HOOK(cap_mmap_addr, JUDGE(POLICY), int, unsigned long);
+VK_HOOK(cap_mmap_addr, JUDGE(FLOOR), int, unsigned long);
 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_DESCRIPTORS

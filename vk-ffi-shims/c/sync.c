@@ -2,7 +2,8 @@
 /*
  * Locks, RCU, work and the module's reference.
  *
- * Lock order: control mutex, then registry lock; the event lock is taken last and nothing under it.
+ * Lock order: control mutex, then registry lock; the event lock and that of edges are taken last and
+ * nothing under them.
  */
 #include <linux/cred.h>
 #include <linux/delay.h>

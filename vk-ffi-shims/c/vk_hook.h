@@ -92,6 +92,15 @@ extern const char *vk_feature_refusal[VK_FEATURES];
 #define VK_TREE_BITS 10
 extern atomic_t vk_tree_marks[1 << VK_TREE_BITS];
 
+/*
+ * By enum vk_parameter, for the stubs: what no value in force is stricter than, a container's or the
+ * host's while that is wide. Limits: nobody is refused who would come to no more; vm.mmap_min_addr: who
+ * asks for no less.
+ */
+extern unsigned long long vk_edges[VK_PARAMETERS];
+/* How many mappings one call asks for at the most: c/limit.c. */
+#define VK_MAPS_MORE 5
+
 /* The ftrace nop of a function, or 0. */
 unsigned long vk_function_site(unsigned long function);
 /* Why ftrace of this series cannot divert a function, or NULL. */

@@ -41,6 +41,7 @@
 	{								\
 		VK_STUB_OFFSET(vk_task_pid, offsetof(struct task_struct, thread_pid));	\
 		VK_STUB_OFFSET(vk_task_mm, offsetof(struct task_struct, mm));		\
+		VK_STUB_OFFSET(vk_mm_maps, offsetof(struct mm_struct, map_count));	\
 		VK_STUB_OFFSET(vk_task_flags, offsetof(struct task_struct, flags));	\
 		VK_STUB_OFFSET(vk_kthread, PF_KTHREAD);					\
 		VK_STUB_OFFSET(vk_pid_level, offsetof(struct pid, level));		\
@@ -96,6 +97,7 @@
 	     ".popsection")
 
 #define VK_TO_HOST(name) "jmp " STATIC_CALL_TRAMP_STR(vk_host_##name) "\n\t"
+#define VK_TO_ORIGINAL(name) "jmp " STATIC_CALL_TRAMP_STR(vk_original_##name) "\n\t"
 #define VK_CURRENT "movq %gs:current_task(%rip), %rax\n\t"
 
 /* GOLDEN_RATIO_64 without a suffix, which the assembler would not understand. */
@@ -259,6 +261,48 @@ static_assert(SHM_NORESERVE == 010000 && sizeof(key_t) == 4);
 		"cmpq %rdx, vk_task_mm(%rax)\n\t"			\
 		"jne " ours "\n\t"					\
 		VK_FILTER_OWN_MM(name, ours)
+
+/*
+ * Edges of values: nobody's value forbids what is within, so whoever asks for no more goes on to the original
+ * without a look at who he is. The rest are judged as before. What is compared may be beyond what is asked
+ * for, never within it. An edge is read before the original reads the kernel's variable, and x86 keeps
+ * loads in order; c/parameter.c has who writes it.
+ */
+#define VK_EDGE(parameter) "vk_edges + 8 * " __stringify(parameter) "(%rip)"
+#define VK_EDGE_MAPS	3
+#define VK_EDGE_FLOOR	4
+static_assert(VK_EDGE_MAPS == VK_PARAMETER_MAX_MAP_COUNT);
+static_assert(VK_EDGE_FLOOR == VK_PARAMETER_MMAP_MIN_ADDR);
+static_assert(sizeof(*vk_edges) == 8);
+
+/* As @filter, but for an mm that is within with the most that any of these asks for. */
+#define VK_FILTER_BEYOND_MAPS(mm, name, ours, filter)			\
+		"movl vk_mm_maps(" mm "), %eax\n\t"			\
+		"addq $" __stringify(VK_MAPS_MORE) ", %rax\n\t"		\
+		"cmpq " VK_EDGE(VK_EDGE_MAPS) ", %rax\n\t"		\
+		"ja 4f\n\t"						\
+		VK_TO_ORIGINAL(name)					\
+		"4:\t" VK_FILTER_##filter(name, ours)
+
+/* As POLICY, of functions that map for current, which has an mm then: they follow it themselves. */
+#define VK_FILTER_MAPS(name, ours)					\
+		VK_CURRENT						\
+		"movq vk_task_mm(%rax), %rax\n\t"			\
+		VK_FILTER_BEYOND_MAPS("%rax", name, ours, POLICY)
+
+/* As VMA2 and MM3. */
+#define VK_FILTER_MAPS_VMA2(name, ours)					\
+		"movq vk_vma_mm(%rsi), %rax\n\t"			\
+		VK_FILTER_BEYOND_MAPS("%rax", name, ours, VMA2)
+#define VK_FILTER_MAPS_MM3(name, ours)					\
+		VK_FILTER_BEYOND_MAPS("%rdx", name, ours, MM3)
+
+/* As POLICY, of an address that current asks for in the first argument: 3 instructions above all floors. */
+#define VK_FILTER_FLOOR(name, ours)					\
+		"cmpq " VK_EDGE(VK_EDGE_FLOOR) ", %rdi\n\t"		\
+		"jb 4f\n\t"						\
+		VK_TO_ORIGINAL(name)					\
+		"4:\t" VK_FILTER_POLICY(name, ours)
 
 /* Stubs by kind. REPLACE, AROUND and SHADOW: ours go to the handler, which answers. */
 #define VK_STUB_REPLACE(name, filter)					\

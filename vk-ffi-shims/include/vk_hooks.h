@@ -45,6 +45,9 @@
  *	NS	the first argument is a pid namespace below the initial one
  *	VMA2	the second argument is a VMA: a policy may be for its mm
  *	MM3	the third argument is an mm
+ *	MAPS, MAPS_VMA2, MAPS_MM3
+ *		as POLICY, VMA2 and MM3, if so many mappings are beyond somebody's vm.max_map_count
+ *	FLOOR	as POLICY, if the address in the first argument is below somebody's vm.mmap_min_addr
  *
  * What is compared, when
  *	the line with the kernel's header: here, by __builtin_types_compatible_p
@@ -143,6 +146,10 @@ VK_STUB_OFFSETS
 #define __VK_SUBJECT_NS		VK_SUBJECT_NONE
 #define __VK_SUBJECT_VMA2	VK_SUBJECT_VMA
 #define __VK_SUBJECT_MM3	VK_SUBJECT_MM
+#define __VK_SUBJECT_MAPS	VK_SUBJECT_CURRENT
+#define __VK_SUBJECT_MAPS_VMA2	VK_SUBJECT_VMA
+#define __VK_SUBJECT_MAPS_MM3	VK_SUBJECT_MM
+#define __VK_SUBJECT_FLOOR	VK_SUBJECT_CURRENT
 
 /*
  * The static calls carry the prototype. A handler need not be there in a file that says so, for

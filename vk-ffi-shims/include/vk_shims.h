@@ -392,6 +392,13 @@ bool vk_parameter_host(unsigned int parameter, unsigned long long *bits);
 int vk_parameter_widen(unsigned int parameter, unsigned int greatest);
 /* Undoes it. Before the hooks go. */
 void vk_parameter_narrow(unsigned int parameter);
+/*
+ * Nobody's value is stricter than @edge from now on, or might be again. Before a value that is stricter
+ * is published, vk_edge_tighten(); vk_edge_set() when none is left. Before the first one everybody is
+ * asked. Any context, under the registry's lock.
+ */
+void vk_edge_tighten(unsigned int parameter, unsigned long long edge);
+void vk_edge_set(unsigned int parameter, unsigned long long edge);
 /* Leads the host's own reads and writes to the shadows; with the handlers armed. Process context. */
 void vk_parameters_shadow_host(void);
 /* Counts no file any more. With the hooks of VK_FEATURE_FILES out and drained; process context. */

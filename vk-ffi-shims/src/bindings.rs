@@ -473,6 +473,12 @@ unsafe extern "C" {
     pub fn vk_parameter_narrow(parameter: ::core::ffi::c_uint);
 }
 unsafe extern "C" {
+    pub fn vk_edge_tighten(parameter: ::core::ffi::c_uint, edge: ::core::ffi::c_ulonglong);
+}
+unsafe extern "C" {
+    pub fn vk_edge_set(parameter: ::core::ffi::c_uint, edge: ::core::ffi::c_ulonglong);
+}
+unsafe extern "C" {
     pub fn vk_parameters_shadow_host();
 }
 unsafe extern "C" {

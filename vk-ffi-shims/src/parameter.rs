@@ -1,6 +1,6 @@
 //! Kernel parameters: the host's variables.
 
-use crate::{bindings, ControlGuard, Namespace};
+use crate::{bindings, ControlGuard, Namespace, RegistryGuard};
 use core::ffi::{c_int, c_void};
 
 /// A kernel parameter.
@@ -125,6 +125,27 @@ impl Parameter {
             0 => Ok(()),
             errno => Err(errno),
         }
+    }
+
+    /// Asks everybody who would come beyond `edge`, and whoever is asked already.
+    ///
+    /// Before a value that is stricter than those before it is published: whom no value can concern is
+    /// not asked.
+    pub fn tighten(self, _registry: &RegistryGuard, edge: u64) {
+        // SAFETY: One of the enumeration, the lock is held.
+        unsafe { bindings::vk_edge_tighten(self as u32, edge) };
+    }
+
+    /// Asks those who would come beyond `edge`, and nobody else; nobody at all without one.
+    ///
+    /// No value that is stricter is published any more.
+    pub fn relax(self, _registry: &RegistryGuard, edge: Option<u64>) {
+        let edge = edge.unwrap_or(match self {
+            Self::MmapMinAddr => 0,
+            _ => u64::MAX,
+        });
+        // SAFETY: One of the enumeration, the lock is held.
+        unsafe { bindings::vk_edge_set(self as u32, edge) };
     }
 
     /// Leads the host's own reads and writes past what is wide, once the handlers are armed.

@@ -2,15 +2,15 @@
 //! can be caught.
 //!
 //! It is counted as it changes, so that a request costs the same however many containers there are.
-//! Only when the widest value of a key is gone while others have the key, those are looked at.
+//! Only when the widest or the strictest value of a key is gone while others have the key, those are looked at.
 //!
 //! Who locks: the registry's lock, for one change; for the look at the others once for each of them.
 //! What may sleep: nothing. When a thing is seen: what was exchanged, by every [`Demand::now`] that
 //! begins later.
 
 use crate::registry;
-use vk_ffi_shims::{Feature, ReadGuard, RegistryCell, RegistryGuard};
-use vk_reference_module::{features, Key, Own, Widest};
+use vk_ffi_shims::{ControlGuard, Feature, ReadGuard, RegistryCell, RegistryGuard};
+use vk_reference_module::{features, Key, Own, Strictest, Widest, SERVED};
 use vk_sysctl::Inside;
 
 /// How many features there are.
@@ -26,6 +26,7 @@ pub(crate) struct Demand {
     gate: u32,
     zero_page: u32,
     pub(crate) widest: Widest,
+    strictest: Strictest,
 }
 
 impl Demand {
@@ -35,6 +36,7 @@ impl Demand {
             gate: 0,
             zero_page: 0,
             widest: Widest::new(),
+            strictest: Strictest::new(),
         }
     }
 
@@ -46,8 +48,8 @@ impl Demand {
     }
 
     /// What is needed now, `default` included.
-    pub(crate) fn now() -> Self {
-        widen_again();
+    pub(crate) fn now(control: &ControlGuard) -> Self {
+        look_again(control);
         let mut demand = *COUNTED.get(&RegistryGuard::lock());
         demand.add(&registry::default_own());
         demand
@@ -79,6 +81,7 @@ impl Demand {
         self.gate = self.gate.saturating_add(own.needs_gate().into());
         self.zero_page = self.zero_page.saturating_add(own.needs_zero_page().into());
         self.widest.add(own);
+        self.strictest.add(own);
     }
 
     fn remove(&mut self, own: &Own) {
@@ -90,24 +93,43 @@ impl Demand {
         self.gate = self.gate.saturating_sub(own.needs_gate().into());
         self.zero_page = self.zero_page.saturating_sub(own.needs_zero_page().into());
         self.widest.remove(own);
+        self.strictest.remove(own);
     }
 }
 
-/// A container has `after` of its own now, and had `before`.
+/// A container is about to have `after` of its own, and has `before`.
 pub(crate) fn exchange(write: &mut RegistryGuard, before: &Own, after: &Own) {
     let counted = COUNTED.get_mut(write);
     counted.remove(before);
     counted.add(after);
+    let mut its = Strictest::new();
+    its.raise(after);
+    for (edge, (_, parameter, _)) in its.numbers().zip(SERVED) {
+        if let Some(edge) = edge {
+            parameter.tighten(write, edge);
+        }
+    }
 }
 
-/// Looks for the widest values among those that are left, if one is gone.
-fn widen_again() {
-    if !COUNTED
-        .get_mut(&mut RegistryGuard::lock())
-        .widest
-        .begin_again()
+/// Looks for the widest and the strictest values among those that are left, if one is gone, and asks
+/// nobody any more whom the strictest cannot concern. One at a time.
+fn look_again(_control: &ControlGuard) {
+    look_at_all();
+    let write = RegistryGuard::lock();
+    let strictest = COUNTED.get(&write).strictest;
+    for (edge, (_, parameter, _)) in strictest.numbers().zip(SERVED) {
+        parameter.relax(&write, edge);
+    }
+}
+
+fn look_at_all() {
     {
-        return;
+        let mut write = RegistryGuard::lock();
+        let counted = COUNTED.get_mut(&mut write);
+        let is_gone = counted.widest.begin_again();
+        if !counted.strictest.begin_again() && !is_gone {
+            return;
+        }
     }
     let read = ReadGuard::new();
     for container in registry::iter(&read) {
@@ -115,7 +137,9 @@ fn widen_again() {
         let still = registry::find_at(&read, container.id.address);
         if still.is_some_and(|it| it.id == container.id) {
             let own = container.own(&write);
-            COUNTED.get_mut(&mut write).widest.raise(&own);
+            let counted = COUNTED.get_mut(&mut write);
+            counted.widest.raise(&own);
+            counted.strictest.raise(&own);
         }
     }
 }

@@ -300,8 +300,8 @@ pub(crate) fn arm_for(
 }
 
 /// All that is needed, `protect_host=1` included.
-fn demand() -> Demand {
-    let mut demand = Demand::now();
+fn demand(control: &ControlGuard) -> Demand {
+    let mut demand = Demand::now(control);
     if PROTECTS_HOST.load(Ordering::Relaxed) {
         for feature in PROTECTION {
             demand.mark(feature);
@@ -312,7 +312,7 @@ fn demand() -> Demand {
 
 /// After a change: opens or closes the gate, and plans to take out what nobody needs.
 pub(crate) fn settle(control: &mut ControlGuard) {
-    let demand = demand();
+    let demand = demand(control);
     set_gates(control, &demand);
     if is_enforced() {
         parameter::widen(control, &demand.widest);
@@ -368,7 +368,7 @@ fn later() {
         }
         return;
     };
-    let demand = demand();
+    let demand = demand(&control);
     set_gates(&control, &demand);
     if is_enforced() {
         parameter::widen(&control, &demand.widest);

@@ -171,7 +171,7 @@ fn insert(
             Some(own) => *own == Own::new(),
             None => DEFAULT.get(&write).is_none(),
         };
-        let mut is_set = false;
+        let (mut is_set, mut counted) = (false, Own::new());
         // Most births: nothing is set around it, and nothing for it.
         if !is_plain || !around.is_none_or(|it| it.effective(&read).is_host()) {
             let Some(outfit) = Option::<Outfit>::take(&mut outfit) else {
@@ -181,14 +181,18 @@ fn insert(
             };
             let own = kept.or(*DEFAULT.get(&write)).unwrap_or_default();
             is_set = own.is_set();
+            if is_set {
+                // Before anybody has these values.
+                demand::exchange(&mut write, &Own::new(), &own);
+                counted = own;
+            }
             outfit.fit(&read, &mut write, container, own);
         }
         let refused = TABLE.insert(&mut write, node).err();
         if refused.is_none() {
             descent::link(&read, &mut write, ns.key());
-            if is_set {
-                demand_of_newborn(&read, &mut write, ns);
-            }
+        } else if is_set {
+            demand::exchange(&mut write, &counted, &Own::new());
         }
         break (refused, is_set);
     };
@@ -197,14 +201,6 @@ fn insert(
         None | Some(InsertError::Exists(_)) => Ok(is_set),
         // Its chain is full: as without memory, it inherits.
         Some(_) => Err(AllocError),
-    }
-}
-
-#[cold]
-fn demand_of_newborn(read: &ReadGuard, write: &mut RegistryGuard, ns: Namespace<'_>) {
-    if let Some(container) = find_at(read, ns.key()) {
-        let own = container.own(write);
-        demand::exchange(write, &Own::new(), &own);
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) const AREA: Area = Area {
         the_hosts_max_map_count_is_what_the_checks_take_it_for,
         a_lower_max_map_count_is_enforced_inside_and_nowhere_else,
         a_higher_max_map_count_is_granted_inside_and_nowhere_else,
+        whose_max_map_count_is_not_the_least_is_held_to_it_too,
         a_container_that_exhausts_its_limits_leaves_the_others_theirs,
         a_java_machine_is_convinced_of_its_mappings,
         a_lower_nr_open_is_enforced_inside_and_nowhere_else,

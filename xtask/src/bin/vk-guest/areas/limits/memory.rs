@@ -1,7 +1,8 @@
 //! Address space.
 
 use super::common::{Three, MAX_MAP_COUNT, MMAP_MIN_ADDR, STOCK_FLOOR};
-use crate::problem::{expect, Outcome};
+use crate::policy::{set, target, unset};
+use crate::problem::{expect, Outcome, Problem};
 use crate::scout::{Ask, MapOp, Order, Scout};
 use crate::setting::Setting;
 
@@ -104,6 +105,39 @@ pub(super) fn a_higher_max_map_count_is_granted_inside_and_nowhere_else() -> Out
     drop(above);
     is_moved_to(&mut three.host, "the host with less again", 175)?;
     is_moved_to(&mut three.ours, "inside, with more again", 200)
+}
+
+/// The stubs compare with the strictest value of all: it comes, turns laxer and goes while others have theirs.
+pub(super) fn whose_max_map_count_is_not_the_least_is_held_to_it_too() -> Outcome {
+    let _host = Setting::put(MAX_MAP_COUNT, "250")?;
+    let mut three = Three::send(&[("vm.max_map_count", "200")])?;
+    is_moved_to(&mut three.ours, "alone", 200)?;
+    let mut other = Scout::send_into_new_namespace()?;
+    let ns = target(other.namespace()?);
+    for (value, limit) in [("150", 150), ("170", 170), ("220", 220), ("160", 160)] {
+        set(&ns, &[("vm.max_map_count", value)])?;
+        is_moved_to(&mut other, "the other", limit)?;
+        is_moved_to(&mut three.ours, "beside it", 200)?;
+    }
+    // What is nested is brought into a bound that is less than any value.
+    let mut nested = Scout::send_below(&other)?;
+    set(&target(nested.namespace()?), &[("vm.max_map_count", "150")])?;
+    set(&ns, &[("vm.max_map_count.max", "140")])?;
+    is_moved_to(&mut nested, "the nested one", 140)?;
+    // And in one that is born with the default, whoever has more.
+    nested.recall()?;
+    other.recall()?;
+    is_moved_to(&mut three.ours, "alone again", 200)?;
+    set("default", &[("vm.max_map_count", "130")])?;
+    // Before the next request.
+    let born = Scout::send_into_new_namespace();
+    let born = born
+        .map_err(Problem::from)
+        .and_then(|mut it| is_moved_to(&mut it, "the newborn", 130));
+    unset("default")?;
+    born?;
+    is_moved_to(&mut three.ours, "beside it", 200)?;
+    is_moved_to(&mut three.host, "the host", 250)
 }
 
 /// How large a heap a Java machine is asked for: one for which the collector ZGC wants more mappings
