@@ -14,7 +14,7 @@ pub struct Strictest(Greatest);
 /// Which of two numbers is the stricter.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
-    /// The less: a limit.
+    /// The less: a limit. 0, where that is none, asks of more than it need.
     Limit,
     /// The greater.
     Floor,
@@ -88,7 +88,11 @@ fn ranks(own: &Own) -> impl Iterator<Item = Option<u64>> + '_ {
 /// What the stubs compare.
 const fn side(key: Sysctl) -> Option<Side> {
     match key {
-        Sysctl::MaxMapCount => Some(Side::Limit),
+        Sysctl::MaxMapCount
+        | Sysctl::NrOpen
+        | Sysctl::PipeMaxSize
+        | Sysctl::PipeUserPagesHard
+        | Sysctl::PipeUserPagesSoft => Some(Side::Limit),
         Sysctl::MmapMinAddr => Some(Side::Floor),
         _ => None,
     }

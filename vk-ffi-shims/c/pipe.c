@@ -98,6 +98,16 @@ static bool vk_pipe_fit(struct pipe_inode_info *pipe)
 	return false;
 }
 
+/* Whether it is within everybody's values, as most pipes are. */
+static bool vk_pipe_is_within(const struct pipe_inode_info *pipe)
+{
+	unsigned long bufs = vk_user_bufs(pipe, pipe->max_usage);
+
+	return vk_is_within(VK_PARAMETER_PIPE_MAX_SIZE, pipe->max_usage * PAGE_SIZE) &&
+	       vk_is_within(VK_PARAMETER_PIPE_USER_PAGES_SOFT, bufs) &&
+	       vk_is_within(VK_PARAMETER_PIPE_USER_PAGES_HARD, bufs);
+}
+
 /* The original sleeps for memory, as this does. */
 struct pipe_inode_info *vk_handler_alloc_pipe_info(void)
 {
@@ -105,7 +115,7 @@ struct pipe_inode_info *vk_handler_alloc_pipe_info(void)
 
 	vk_flight_begin(&vk_hook_alloc_pipe_info);
 	pipe = vk_original_alloc_pipe_info();
-	if (pipe && !vk_pipe_fit(pipe)) {
+	if (pipe && !vk_pipe_is_within(pipe) && !vk_pipe_fit(pipe)) {
 		static_call(vk_free_pipe_info)(pipe);
 		pipe = NULL;
 	}

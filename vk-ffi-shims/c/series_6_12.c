@@ -273,15 +273,15 @@ VK_HOOK(cap_mmap_addr, JUDGE(FLOOR), int, unsigned long);
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_DESCRIPTORS
 
-VK_HOOK_STATIC(expand_files, JUDGE(POLICY), int, struct files_struct *, unsigned int);
-VK_HOOK_STATIC(alloc_fdtable, AROUND(POLICY), struct fdtable *, unsigned int);
-VK_HOOK_STATIC(do_prlimit, JUDGE(POLICY), int, struct task_struct *, unsigned int,
+VK_HOOK_STATIC(expand_files, JUDGE(FILE), int, struct files_struct *, unsigned int);
+VK_HOOK_STATIC(alloc_fdtable, AROUND(FILES), struct fdtable *, unsigned int);
+VK_HOOK_STATIC(do_prlimit, JUDGE(RLIMIT), int, struct task_struct *, unsigned int,
 	       struct rlimit *, struct rlimit *);
 
 #undef VK_HOOK_FEATURE
 #define VK_HOOK_FEATURE VK_FEATURE_PIPES
 
-VK_HOOK(alloc_pipe_info, AROUND(POLICY), struct pipe_inode_info *);
+VK_HOOK(alloc_pipe_info, AROUND(PIPE), struct pipe_inode_info *);
 VK_HOOK(pipe_fcntl, JUDGE(POLICY), long, struct file *, unsigned int, unsigned int);
 
 #undef VK_HOOK_FEATURE

@@ -22,6 +22,12 @@ static __always_inline unsigned long long vk_host_bound(unsigned int parameter)
 	return smp_load_acquire(&vk_host_bounds[parameter]);
 }
 
+/* Whether nobody's value forbids what comes to @asked, of a limit. Any context. */
+static __always_inline bool vk_is_within(unsigned int parameter, unsigned long long asked)
+{
+	return asked <= smp_load_acquire(&vk_edges[parameter]);
+}
+
 /* Called by vk_limit_bind(). */
 void vk_pipe_bind(void);
 void vk_mount_bind(void);

@@ -22,6 +22,8 @@
 #include <linux/linkage.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
+#include <linux/pipe_fs_i.h>
+#include <linux/resource.h>
 #include <linux/sched.h>
 #include <linux/objtool.h>
 #include <linux/static_call.h>
@@ -271,8 +273,16 @@ static_assert(SHM_NORESERVE == 010000 && sizeof(key_t) == 4);
 #define VK_EDGE(parameter) "vk_edges + 8 * " __stringify(parameter) "(%rip)"
 #define VK_EDGE_MAPS	3
 #define VK_EDGE_FLOOR	4
+#define VK_EDGE_FILES	5
+#define VK_EDGE_PIPE	6
+#define VK_EDGE_HARD	7
+#define VK_EDGE_SOFT	8
 static_assert(VK_EDGE_MAPS == VK_PARAMETER_MAX_MAP_COUNT);
 static_assert(VK_EDGE_FLOOR == VK_PARAMETER_MMAP_MIN_ADDR);
+static_assert(VK_EDGE_FILES == VK_PARAMETER_NR_OPEN);
+static_assert(VK_EDGE_PIPE == VK_PARAMETER_PIPE_MAX_SIZE);
+static_assert(VK_EDGE_HARD == VK_PARAMETER_PIPE_USER_PAGES_HARD);
+static_assert(VK_EDGE_SOFT == VK_PARAMETER_PIPE_USER_PAGES_SOFT);
 static_assert(sizeof(*vk_edges) == 8);
 
 /* As @filter, but for an mm that is within with the most that any of these asks for. */
@@ -303,6 +313,46 @@ static_assert(sizeof(*vk_edges) == 8);
 		"jb 4f\n\t"						\
 		VK_TO_ORIGINAL(name)					\
 		"4:\t" VK_FILTER_POLICY(name, ours)
+
+/* As POLICY, of a descriptor in the second argument, or of room for so many as the first says, doubled. */
+#define VK_FILTER_FILE(name, ours)					\
+		"movl %esi, %eax\n\t"					\
+		"addq $1, %rax\n\t"					\
+		VK_FILTER_BEYOND_FILES(name, ours)
+#define VK_FILTER_FILES(name, ours)					\
+		"movl %edi, %eax\n\t"					\
+		"addq %rax, %rax\n\t"					\
+		VK_FILTER_BEYOND_FILES(name, ours)
+#define VK_FILTER_BEYOND_FILES(name, ours)				\
+		"cmpq " VK_EDGE(VK_EDGE_FILES) ", %rax\n\t"		\
+		"ja 4f\n"						\
+		"5:\t" VK_TO_ORIGINAL(name)				\
+		"4:\t" VK_FILTER_POLICY(name, ours)
+
+/* As POLICY, of do_prlimit(task, resource, new, old) if it sets the limit of descriptors. */
+#define VK_FILTER_RLIMIT(name, ours)					\
+		"testq %rdx, %rdx\n\t"					\
+		"jz 5f\n\t"						\
+		"cmpl $7, %esi\n\t"					\
+		"jne 5f\n\t"						\
+		"movq 8(%rdx), %rax\n\t"				\
+		VK_FILTER_BEYOND_FILES(name, ours)
+static_assert(RLIMIT_NOFILE == 7 && offsetof(struct rlimit, rlim_max) == 8);
+
+/*
+ * As POLICY, unless nobody's value can concern a new pipe, which has PIPE_DEF_BUFFERS pages at the most.
+ * What all of a user's come to only the original knows, once it has counted this one in.
+ */
+#define VK_FILTER_PIPE(name, ours)					\
+		"cmpq $0x10000, " VK_EDGE(VK_EDGE_PIPE) "\n\t"		\
+		"jb 4f\n\t"						\
+		"cmpq $-1, " VK_EDGE(VK_EDGE_SOFT) "\n\t"		\
+		"jne 4f\n\t"						\
+		"cmpq $-1, " VK_EDGE(VK_EDGE_HARD) "\n\t"		\
+		"jne 4f\n\t"						\
+		VK_TO_ORIGINAL(name)					\
+		"4:\t" VK_FILTER_POLICY(name, ours)
+static_assert(PIPE_DEF_BUFFERS * PAGE_SIZE == 0x10000);
 
 /* Stubs by kind. REPLACE, AROUND and SHADOW: ours go to the handler, which answers. */
 #define VK_STUB_REPLACE(name, filter)					\

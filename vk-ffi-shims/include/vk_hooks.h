@@ -47,6 +47,10 @@
  *	MM3	the third argument is an mm
  *	MAPS, MAPS_VMA2, MAPS_MM3
  *		as POLICY, VMA2 and MM3, if so many mappings are beyond somebody's vm.max_map_count
+ *	FILE, FILES, RLIMIT
+ *		as POLICY, if so many descriptors are beyond somebody's fs.nr_open: the second argument is
+ *		the last of them; the first is half as many as that may make; a limit of them is set to that
+ *	PIPE	as POLICY, if a new pipe may be beyond somebody's values
  *	FLOOR	as POLICY, if the address in the first argument is below somebody's vm.mmap_min_addr
  *
  * What is compared, when
@@ -150,6 +154,10 @@ VK_STUB_OFFSETS
 #define __VK_SUBJECT_MAPS_VMA2	VK_SUBJECT_VMA
 #define __VK_SUBJECT_MAPS_MM3	VK_SUBJECT_MM
 #define __VK_SUBJECT_FLOOR	VK_SUBJECT_CURRENT
+#define __VK_SUBJECT_FILE	VK_SUBJECT_CURRENT
+#define __VK_SUBJECT_FILES	VK_SUBJECT_CURRENT
+#define __VK_SUBJECT_RLIMIT	VK_SUBJECT_CURRENT
+#define __VK_SUBJECT_PIPE	VK_SUBJECT_CURRENT
 
 /*
  * The static calls carry the prototype. A handler need not be there in a file that says so, for
