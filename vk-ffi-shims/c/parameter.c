@@ -299,6 +299,13 @@ static int vk_shadow_write(unsigned int hook, unsigned int p, vk_proc_handler_t 
 	return ret;
 }
 
+/* For whoever has no texts of its own. */
+__weak bool vk_handler_text(unsigned int p, unsigned long long value, void *buffer, size_t *lenp,
+			    loff_t *ppos)
+{
+	return false;
+}
+
 /* Whether the host's own read or write of the file is not simply the kernel's. */
 static __always_inline bool vk_is_shadowed(const struct vk_row *row, int write)
 {
@@ -320,6 +327,8 @@ static noinline int vk_shadow_parameter(unsigned int hook, vk_proc_handler_t *or
 	if (write)
 		return vk_shadow_write(hook, p, original, table, buffer, lenp, ppos);
 	host = vk_parameter_own(p);
+	if (vk_handler_text(p, host, buffer, lenp, ppos))
+		return 0;
 	return vk_handle_value(original, table, 0, buffer, lenp, ppos, &host);
 }
 

@@ -621,6 +621,12 @@ int vk_handler_limit(unsigned int parameter, const void *ns, unsigned long long 
 unsigned long long vk_handler_bound(unsigned int parameter, const void *ns);
 /* The value of @ns; false if it has none. As vk_handler_limit(). */
 bool vk_handler_value(unsigned int parameter, const void *ns, unsigned long long *value);
+/*
+ * Writes @value as the file of the parameter has it, as the kernel's handler would; false if that has to.
+ * Process context.
+ */
+bool vk_handler_text(unsigned int parameter, unsigned long long value, void *buffer, size_t *lenp,
+		     loff_t *ppos);
 /* Whether current may write a file (enum vk_thp_file): 0 or a negative errno. Process context. */
 int vk_handler_thp_write(unsigned int file);
 #endif

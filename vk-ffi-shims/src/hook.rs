@@ -252,7 +252,9 @@ pub unsafe fn id_of(hook: *const c_void) -> HookId {
 /// c/limit.c `hook!(limit => f)` with `fn(Parameter, Namespace, u64) -> Option<bool>`, whether the
 /// value forbids what would come to so much, `hook!(bound => f)` with
 /// `fn(&Reading, Parameter, Namespace) -> Option<u64>`, the value itself, `hook!(value => f)` with
-/// `fn(Parameter, Namespace) -> Option<u64>`, what is enforced of it, and `hook!(thp_write => f)` with
+/// `fn(Parameter, Namespace) -> Option<u64>`, what is enforced of it, `hook!(text => f)` with
+/// `fn(Parameter, u64, &mut Buffer) -> Option<(usize, u64)>`, that number as its file has it: bytes used,
+/// position; and `hook!(thp_write => f)` with
 /// `fn(thp::File) -> Result<(), i32>`, whether the file may be written.
 #[macro_export]
 macro_rules! hook {
@@ -508,6 +510,30 @@ macro_rules! hook {
                     None => false,
                 },
                 _ => false,
+            }
+        }
+    };
+    (text => $handler:expr) => {
+        #[doc(hidden)]
+        #[no_mangle]
+        unsafe extern "C" fn vk_handler_text(
+            parameter: u32,
+            value: u64,
+            buffer: *mut $crate::__private::core::ffi::c_void,
+            lenp: *mut $crate::__private::core::ffi::c_ulong,
+            ppos: *mut i64,
+        ) -> bool {
+            let handler: fn($crate::Parameter, u64, &mut $crate::Buffer<'_>) -> Option<(usize, u64)> =
+                $handler;
+            // SAFETY: The arguments of a proc handler that reads, which the caller holds.
+            let mut text = unsafe { $crate::Buffer::from_raw(0, buffer, lenp, ppos) };
+            let parameter = $crate::Parameter::from_raw(parameter);
+            match parameter.and_then(|parameter| handler(parameter, value, &mut text)) {
+                Some((used, pos)) => {
+                    text.finish(used, pos);
+                    true
+                }
+                None => false,
             }
         }
     };

@@ -70,6 +70,14 @@ fn access(hook: HookId, key: Sysctl, text: &mut Buffer<'_>) -> Option<Answer> {
     Some((Ok(parsed.consumed), parsed.pos))
 }
 
+/// The host's own value as its file has it, of a variable that is wide: the bytes used, and the file
+/// position. Process context.
+fn host_text(parameter: Parameter, bits: u64, text: &mut Buffer<'_>) -> Option<(usize, u64)> {
+    let value = served_by(parameter)?.ctype().value_from_bits(bits);
+    let read = read_text(value, text.pos(), text.bytes());
+    Some((read.written, read.pos))
+}
+
 /// The same without a private value: the errno of a write that may not reach the host's.
 fn shared(key: Sysctl, text: &Buffer<'_>) -> Option<i32> {
     if !text.is_write() {
@@ -213,3 +221,4 @@ hook!(sysctl_perm => crate::parameter::permits);
 hook!(limit => crate::parameter::forbids);
 hook!(bound => crate::parameter::bound);
 hook!(value => crate::parameter::value);
+hook!(text => crate::parameter::host_text);
