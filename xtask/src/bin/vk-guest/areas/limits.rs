@@ -65,6 +65,7 @@ pub(crate) const AREA: Area = Area {
         files_of_nested_namespaces_count_for_the_outer_one,
         a_file_counts_until_its_last_holder_closes_it,
         mmap_min_addr_is_enforced_inside_and_nowhere_else,
+        a_floor_above_all_addresses_leaves_none_inside,
         dmesg_restrict_is_enforced_inside_and_nowhere_else,
         bpf_programs_for_kernel_parameters_have_their_say,
         security_modules_have_their_say,

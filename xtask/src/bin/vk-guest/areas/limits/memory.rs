@@ -2,7 +2,7 @@
 
 use super::common::{Three, MAX_MAP_COUNT, MMAP_MIN_ADDR, STOCK_FLOOR};
 use crate::policy::{set, target, unset};
-use crate::problem::{expect, Outcome, Problem};
+use crate::problem::{expect, expect_eq, Outcome, Problem};
 use crate::scout::{Ask, MapOp, Order, Scout};
 use crate::setting::Setting;
 
@@ -26,6 +26,26 @@ pub(super) fn mmap_min_addr_is_enforced_inside_and_nowhere_else() -> Outcome {
     let seen = three.all(&Order::Ask(Ask::PageAt(HOST_FLOOR - PAGE)))?;
     let all = seen.iter().all(|report| *report == Err(libc::EPERM));
     expect(all, format!("{seen:?}"), "EPERM for all")
+}
+
+/// A floor can be so high that nothing is above it, as the host's can; the last one is also how C says that
+/// there is none.
+pub(super) fn a_floor_above_all_addresses_leaves_none_inside() -> Outcome {
+    const HIGH: usize = 1 << 40;
+    const FLOORS: [&str; 2] = ["18446744073709551614", "18446744073709551615"];
+    let mut three = Three::send(&[("vm.mmap_min_addr", STOCK_FLOOR)])?;
+    for scout in [&mut three.ours, &mut three.neighbour, &mut three.host] {
+        scout.does(&Order::DropAll)?;
+    }
+    three.none_fails(Ask::PageAt(HIGH))?;
+    for floor in FLOORS {
+        set(&three.ns, &[("vm.mmap_min_addr", floor)])?;
+        let seen = three.ours.read(MMAP_MIN_ADDR)?;
+        expect_eq("the floor inside", seen.as_str(), floor)?;
+        three.only_ours_fails(Ask::PageAt(HIGH), libc::EPERM)?;
+    }
+    set(&three.ns, &[("vm.mmap_min_addr", STOCK_FLOOR)])?;
+    three.none_fails(Ask::PageAt(HIGH))
 }
 
 /// What each operation needs: how far below the limit the number of mappings must be, as the
