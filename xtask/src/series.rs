@@ -16,7 +16,7 @@ use crate::module::Module;
 use crate::report::Report;
 use crate::root::{Root, FLAVOUR};
 use crate::step::{self, Step};
-use crate::workspace;
+use crate::{kdir, workspace};
 
 /// Debian stable, whose kernel is of the series that the second series file is for.
 const SUITE: &str = "trixie";
@@ -84,6 +84,7 @@ fn compile(step: &Step, cache: &Cache) -> Result<BTreeSet<String>> {
     let mut at = std::ffi::OsString::from("M=");
     at.push(&module);
     root.command("make", &module)?
+        .arg(kdir::jobs())
         .args(["VK_C_ONLY=1", "KCFLAGS=-Werror", "-C"])
         .arg(&headers)
         .arg(at)
