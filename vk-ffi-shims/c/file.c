@@ -24,7 +24,7 @@ long vk_judge_expand_files(struct files_struct *files, unsigned int nr)
 {
 	if (nr < files_fdtable(files)->max_fds)
 		return 0;
-	return vk_forbids_current(VK_PARAMETER_NR_OPEN, nr + 1ULL) ? -EMFILE : 0;
+	return vk_exceeds_current(VK_PARAMETER_NR_OPEN, nr + 1ULL) ? -EMFILE : 0;
 }
 
 /* What the one who asks may give, whoever gets it. */
@@ -32,7 +32,7 @@ long vk_judge_do_prlimit(void *task, unsigned int resource, const struct rlimit 
 {
 	if (!new_rlim || resource != RLIMIT_NOFILE || new_rlim->rlim_cur > new_rlim->rlim_max)
 		return 0;
-	return vk_forbids_current(VK_PARAMETER_NR_OPEN, new_rlim->rlim_max) ? -EPERM : 0;
+	return vk_exceeds_current(VK_PARAMETER_NR_OPEN, new_rlim->rlim_max) ? -EPERM : 0;
 }
 
 /* A table of @nr, a multiple of BITS_PER_LONG, as alloc_fdtable() makes it. */

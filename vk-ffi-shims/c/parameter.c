@@ -18,6 +18,7 @@
 #include <linux/kernfs.h>
 #include <linux/kobject.h>
 #include <linux/mutex.h>
+#include <linux/pipe_fs_i.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 #include <linux/sysctl.h>
@@ -140,6 +141,21 @@ static unsigned long long vk_stricter(unsigned int p, unsigned long long a, unsi
 	return p == VK_PARAMETER_MMAP_MIN_ADDR ? max(a, b) : min(a, b);
 }
 
+/*
+ * A new pipe has PIPE_DEF_BUFFERS pages at the most. What all of a user's come to only the original knows,
+ * once it has counted this one in, so that two at once do not both get the last page.
+ */
+bool vk_pipes_are_judged = true;
+
+static void vk_pipes_publish(void)
+{
+	bool are_judged = vk_edges[VK_PARAMETER_PIPE_MAX_SIZE] < PIPE_DEF_BUFFERS * PAGE_SIZE ||
+			  vk_edges[VK_PARAMETER_PIPE_USER_PAGES_SOFT] != VK_UNBOUND ||
+			  vk_edges[VK_PARAMETER_PIPE_USER_PAGES_HARD] != VK_UNBOUND;
+
+	smp_store_release(&vk_pipes_are_judged, are_judged);
+}
+
 /* Under the lock. Who sees a laxer edge sees what made it so. */
 static void vk_edge_publish(unsigned int p)
 {
@@ -149,6 +165,7 @@ static void vk_edge_publish(unsigned int p)
 	if (vk_host_bounds[p] != VK_UNBOUND)
 		edge = min(edge, vk_host_bounds[p]);
 	smp_store_release(&vk_edges[p], edge);
+	vk_pipes_publish();
 }
 
 void vk_edge_tighten(unsigned int p, unsigned long long edge)

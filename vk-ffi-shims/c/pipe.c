@@ -61,10 +61,10 @@ long vk_judge_pipe_fcntl(struct file *file, unsigned int cmd, unsigned int arg)
 	slots = bytes >> PAGE_SHIFT;
 	if (slots <= READ_ONCE(pipe->max_usage))
 		return 0;
-	if (vk_forbids_current(VK_PARAMETER_PIPE_MAX_SIZE, bytes) && !capable(CAP_SYS_RESOURCE))
+	if (vk_exceeds_current(VK_PARAMETER_PIPE_MAX_SIZE, bytes) && !capable(CAP_SYS_RESOURCE))
 		return -EPERM;
-	if ((vk_forbids_current(VK_PARAMETER_PIPE_USER_PAGES_HARD, vk_user_bufs(pipe, slots)) ||
-	     vk_forbids_current(VK_PARAMETER_PIPE_USER_PAGES_SOFT, vk_user_bufs(pipe, slots))) &&
+	if ((vk_exceeds_current(VK_PARAMETER_PIPE_USER_PAGES_HARD, vk_user_bufs(pipe, slots)) ||
+	     vk_exceeds_current(VK_PARAMETER_PIPE_USER_PAGES_SOFT, vk_user_bufs(pipe, slots))) &&
 	    vk_is_unprivileged())
 		return -EPERM;
 	return 0;
@@ -79,14 +79,15 @@ static bool vk_pipe_fit(struct pipe_inode_info *pipe)
 	unsigned int slots = pipe->max_usage, before = pipe->nr_accounted;
 	unsigned long long bytes;
 
-	if (vk_value_current(VK_PARAMETER_PIPE_MAX_SIZE, &bytes) && slots * PAGE_SIZE > bytes &&
+	if (slots * PAGE_SIZE > vk_bound(VK_PARAMETER_PIPE_MAX_SIZE, NULL) &&
+	    vk_value_current(VK_PARAMETER_PIPE_MAX_SIZE, &bytes) && slots * PAGE_SIZE > bytes &&
 	    !capable(CAP_SYS_RESOURCE))
 		slots = bytes >> PAGE_SHIFT;
 	if (slots > VK_PIPE_MIN_BUFFERS &&
-	    vk_forbids_current(VK_PARAMETER_PIPE_USER_PAGES_SOFT, vk_user_bufs(pipe, slots)) &&
+	    vk_exceeds_current(VK_PARAMETER_PIPE_USER_PAGES_SOFT, vk_user_bufs(pipe, slots)) &&
 	    vk_is_unprivileged())
 		slots = VK_PIPE_MIN_BUFFERS;
-	if (vk_forbids_current(VK_PARAMETER_PIPE_USER_PAGES_HARD, vk_user_bufs(pipe, slots)) &&
+	if (vk_exceeds_current(VK_PARAMETER_PIPE_USER_PAGES_HARD, vk_user_bufs(pipe, slots)) &&
 	    vk_is_unprivileged())
 		return false;
 	if (slots == pipe->max_usage)

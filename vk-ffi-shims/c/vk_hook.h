@@ -98,6 +98,8 @@ extern atomic_t vk_tree_marks[1 << VK_TREE_BITS];
  * asks for no less.
  */
 extern unsigned long long vk_edges[VK_PARAMETERS];
+/* Whether somebody's values can concern a new pipe. */
+extern bool vk_pipes_are_judged;
 /* How many mappings one call asks for at the most: c/limit.c. */
 #define VK_MAPS_MORE 5
 

@@ -13,6 +13,12 @@ bool vk_forbids_current(unsigned int parameter, unsigned long long asked);
  */
 #define VK_UNBOUND U64_MAX
 unsigned long long vk_bound(unsigned int parameter, const struct mm_struct *mm);
+/* As vk_forbids_current(), of a limit: within the value as it is nobody asks for more. */
+static inline bool vk_exceeds_current(unsigned int parameter, unsigned long long asked)
+{
+	return asked > vk_bound(parameter, NULL) && vk_forbids_current(parameter, asked);
+}
+
 /* That value; false if there is none and the kernel's own test is enough. */
 bool vk_value_current(unsigned int parameter, unsigned long long *value);
 /* What the host is held to, of a variable that is wide; VK_UNBOUND of others. */

@@ -22,7 +22,6 @@
 #include <linux/linkage.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
-#include <linux/pipe_fs_i.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
 #include <linux/objtool.h>
@@ -270,42 +269,83 @@ static_assert(SHM_NORESERVE == 010000 && sizeof(key_t) == 4);
  * for, never within it. An edge is read before the original reads the kernel's variable, and x86 keeps
  * loads in order; c/parameter.c has who writes it.
  */
-#define VK_EDGE(parameter) "vk_edges + 8 * " __stringify(parameter) "(%rip)"
+#define VK_EDGE(parameter) VK_WORD(vk_edges, parameter)
+#define VK_WORD(words, parameter) #words " + 8 * " __stringify(parameter) "(%rip)"
 #define VK_EDGE_MAPS	3
 #define VK_EDGE_FLOOR	4
 #define VK_EDGE_FILES	5
-#define VK_EDGE_PIPE	6
-#define VK_EDGE_HARD	7
-#define VK_EDGE_SOFT	8
 static_assert(VK_EDGE_MAPS == VK_PARAMETER_MAX_MAP_COUNT);
 static_assert(VK_EDGE_FLOOR == VK_PARAMETER_MMAP_MIN_ADDR);
 static_assert(VK_EDGE_FILES == VK_PARAMETER_NR_OPEN);
-static_assert(VK_EDGE_PIPE == VK_PARAMETER_PIPE_MAX_SIZE);
-static_assert(VK_EDGE_HARD == VK_PARAMETER_PIPE_USER_PAGES_HARD);
-static_assert(VK_EDGE_SOFT == VK_PARAMETER_PIPE_USER_PAGES_SOFT);
-static_assert(sizeof(*vk_edges) == 8);
+static_assert(sizeof(*vk_edges) == 8 && sizeof(vk_pipes_are_judged) == 1);
 
-/* As @filter, but for an mm that is within with the most that any of these asks for. */
-#define VK_FILTER_BEYOND_MAPS(mm, name, ours, filter)			\
-		"movl vk_mm_maps(" mm "), %eax\n\t"			\
-		"addq $" __stringify(VK_MAPS_MORE) ", %rax\n\t"		\
-		"cmpq " VK_EDGE(VK_EDGE_MAPS) ", %rax\n\t"		\
-		"ja 4f\n\t"						\
-		VK_TO_ORIGINAL(name)					\
-		"4:\t" VK_FILTER_##filter(name, ours)
+/* With what is asked for in rax: who is within goes on to the original, who is not to the label @beyond. */
+#define VK_WITHIN(words, parameter, name, beyond)			\
+		"cmpq " VK_WORD(words, parameter) ", %rax\n\t"		\
+		"ja " beyond "\n"					\
+		"5:\t" VK_TO_ORIGINAL(name)
 
-/* As POLICY, of functions that map for current, which has an mm then: they follow it themselves. */
-#define VK_FILTER_MAPS(name, ours)					\
+/*
+ * Numbers: what is asked for, in rax. MAPS: how many mappings current would have, with the most that any
+ * of these asks for; it has an mm, which the originals follow themselves.
+ */
+#define VK_NUMBER_MAPS							\
 		VK_CURRENT						\
 		"movq vk_task_mm(%rax), %rax\n\t"			\
-		VK_FILTER_BEYOND_MAPS("%rax", name, ours, POLICY)
-
-/* As VMA2 and MM3. */
-#define VK_FILTER_MAPS_VMA2(name, ours)					\
+		VK_NUMBER_OF_MM("%rax")
+#define VK_NUMBER_MAPS_VMA2						\
 		"movq vk_vma_mm(%rsi), %rax\n\t"			\
-		VK_FILTER_BEYOND_MAPS("%rax", name, ours, VMA2)
-#define VK_FILTER_MAPS_MM3(name, ours)					\
-		VK_FILTER_BEYOND_MAPS("%rdx", name, ours, MM3)
+		VK_NUMBER_OF_MM("%rax")
+#define VK_NUMBER_MAPS_MM3						\
+		VK_NUMBER_OF_MM("%rdx")
+#define VK_NUMBER_OF_MM(mm)						\
+		"movl vk_mm_maps(" mm "), %eax\n\t"			\
+		"addq $" __stringify(VK_MAPS_MORE) ", %rax\n\t"
+/* Descriptors up to that in the second argument; room for so many as the first says, doubled. */
+#define VK_NUMBER_FILE							\
+		"movl %esi, %eax\n\t"					\
+		"addq $1, %rax\n\t"
+#define VK_NUMBER_FILES							\
+		"movl %edi, %eax\n\t"					\
+		"addq %rax, %rax\n\t"
+/* do_prlimit(task, resource, new, old): descriptors, or none, if it does not set their limit. */
+#define VK_NUMBER_RLIMIT						\
+		"testq %rdx, %rdx\n\t"					\
+		"jz 5f\n\t"						\
+		"cmpl $7, %esi\n\t"					\
+		"jne 5f\n\t"						\
+		"movq 8(%rdx), %rax\n\t"
+static_assert(RLIMIT_NOFILE == 7 && offsetof(struct rlimit, rlim_max) == 8);
+
+/* As POLICY, VMA2 and MM3, for whoever asks for a number beyond the edge. */
+#define VK_FILTER_MAPS(name, ours)	VK_FILTER_BEYOND(MAPS, VK_EDGE_MAPS, POLICY, name, ours)
+#define VK_FILTER_MAPS_VMA2(name, ours)	VK_FILTER_BEYOND(MAPS_VMA2, VK_EDGE_MAPS, VMA2, name, ours)
+#define VK_FILTER_MAPS_MM3(name, ours)	VK_FILTER_BEYOND(MAPS_MM3, VK_EDGE_MAPS, MM3, name, ours)
+#define VK_FILTER_FILE(name, ours)	VK_FILTER_BEYOND(FILE, VK_EDGE_FILES, POLICY, name, ours)
+#define VK_FILTER_FILES(name, ours)	VK_FILTER_BEYOND(FILES, VK_EDGE_FILES, POLICY, name, ours)
+#define VK_FILTER_RLIMIT(name, ours)	VK_FILTER_BEYOND(RLIMIT, VK_EDGE_FILES, POLICY, name, ours)
+#define VK_FILTER_BEYOND(number, parameter, filter, name, ours)		\
+		VK_NUMBER_##number					\
+		VK_WITHIN(vk_edges, parameter, name, "4f")		\
+		"4:\t" VK_FILTER_##filter(name, ours)
+
+/*
+ * Who is none of ours, while the host is asked too, is asked for what is beyond the value that the host
+ * is held to: somebody else's may be stricter.
+ */
+#define VK_HELD_MAPS(name)	VK_HELD_BEYOND(MAPS, VK_EDGE_MAPS, name)
+#define VK_HELD_MAPS_VMA2(name)	VK_HELD_BEYOND(MAPS_VMA2, VK_EDGE_MAPS, name)
+#define VK_HELD_MAPS_MM3(name)	VK_HELD_BEYOND(MAPS_MM3, VK_EDGE_MAPS, name)
+#define VK_HELD_FILE(name)	VK_HELD_BEYOND(FILE, VK_EDGE_FILES, name)
+#define VK_HELD_RLIMIT(name)	VK_HELD_BEYOND(RLIMIT, VK_EDGE_FILES, name)
+#define VK_HELD_BEYOND(number, parameter, name)				\
+		VK_NUMBER_##number					\
+		VK_WITHIN(vk_host_bounds, parameter, name, "vk_asked_" #name)
+/* Of the other filters of what is judged: always. */
+#define VK_HELD_CURRENT(name)	"jmp vk_asked_" #name "\n\t"
+#define VK_HELD_POLICY		VK_HELD_CURRENT
+#define VK_HELD_NS		VK_HELD_CURRENT
+#define VK_HELD_FLOOR		VK_HELD_CURRENT
 
 /* As POLICY, of an address that current asks for in the first argument: 3 instructions above all floors. */
 #define VK_FILTER_FLOOR(name, ours)					\
@@ -314,45 +354,12 @@ static_assert(sizeof(*vk_edges) == 8);
 		VK_TO_ORIGINAL(name)					\
 		"4:\t" VK_FILTER_POLICY(name, ours)
 
-/* As POLICY, of a descriptor in the second argument, or of room for so many as the first says, doubled. */
-#define VK_FILTER_FILE(name, ours)					\
-		"movl %esi, %eax\n\t"					\
-		"addq $1, %rax\n\t"					\
-		VK_FILTER_BEYOND_FILES(name, ours)
-#define VK_FILTER_FILES(name, ours)					\
-		"movl %edi, %eax\n\t"					\
-		"addq %rax, %rax\n\t"					\
-		VK_FILTER_BEYOND_FILES(name, ours)
-#define VK_FILTER_BEYOND_FILES(name, ours)				\
-		"cmpq " VK_EDGE(VK_EDGE_FILES) ", %rax\n\t"		\
-		"ja 4f\n"						\
-		"5:\t" VK_TO_ORIGINAL(name)				\
-		"4:\t" VK_FILTER_POLICY(name, ours)
-
-/* As POLICY, of do_prlimit(task, resource, new, old) if it sets the limit of descriptors. */
-#define VK_FILTER_RLIMIT(name, ours)					\
-		"testq %rdx, %rdx\n\t"					\
-		"jz 5f\n\t"						\
-		"cmpl $7, %esi\n\t"					\
-		"jne 5f\n\t"						\
-		"movq 8(%rdx), %rax\n\t"				\
-		VK_FILTER_BEYOND_FILES(name, ours)
-static_assert(RLIMIT_NOFILE == 7 && offsetof(struct rlimit, rlim_max) == 8);
-
-/*
- * As POLICY, unless nobody's value can concern a new pipe, which has PIPE_DEF_BUFFERS pages at the most.
- * What all of a user's come to only the original knows, once it has counted this one in.
- */
+/* As POLICY, unless nobody's value can concern a new pipe: 3 instructions then. */
 #define VK_FILTER_PIPE(name, ours)					\
-		"cmpq $0x10000, " VK_EDGE(VK_EDGE_PIPE) "\n\t"		\
-		"jb 4f\n\t"						\
-		"cmpq $-1, " VK_EDGE(VK_EDGE_SOFT) "\n\t"		\
-		"jne 4f\n\t"						\
-		"cmpq $-1, " VK_EDGE(VK_EDGE_HARD) "\n\t"		\
+		"cmpb $0, vk_pipes_are_judged(%rip)\n\t"		\
 		"jne 4f\n\t"						\
 		VK_TO_ORIGINAL(name)					\
 		"4:\t" VK_FILTER_POLICY(name, ours)
-static_assert(PIPE_DEF_BUFFERS * PAGE_SIZE == 0x10000);
 
 /* Stubs by kind. REPLACE, AROUND and SHADOW: ours go to the handler, which answers. */
 #define VK_STUB_REPLACE(name, filter)					\
@@ -424,11 +431,12 @@ static_assert(PIPE_DEF_BUFFERS * PAGE_SIZE == 0x10000);
 
 /*
  * JUDGE: vk_judge_NAME() with the first six arguments and the return address, then the original with
- * nothing of ours on the stack, or back to the caller with the answer. The host comes to vk_asked_NAME
+ * nothing of ours on the stack, or back to the caller with the answer. The host comes to vk_held_NAME
  * while it is asked too.
  */
 #define VK_STUB_JUDGE(name, filter)					\
 	VK_STUB(name, VK_FILTER_##filter(name, "vk_asked_" #name));	\
+	__VK_STUB(vk_held_##name, VK_HELD_##filter(name));		\
 	__VK_STUB(vk_asked_##name,					\
 		"pushq %rdi\n\t"					\
 		"pushq %rsi\n\t"					\

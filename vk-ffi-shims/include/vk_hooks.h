@@ -206,7 +206,7 @@ VK_STUB_OFFSETS
 #ifndef VK_HOOK_STUB
 #define VK_HOOK_STUB(name) ((void *)vk_stub_##name)
 #define VK_HOOK_TRAMPOLINE(name) ((void *)vk_trampoline_##name)
-#define VK_HOOK_ASKED(name) ((void *)vk_asked_##name)
+#define VK_HOOK_ASKED(name) ((void *)vk_held_##name)
 #define __VK_STUBS(kind, name, filter) VK_STUB_##kind(name, filter);
 #else
 #define VK_HOOK_TRAMPOLINE(name) NULL

@@ -107,7 +107,9 @@ fn verdict(bytes: &[u8]) -> Result<Vec<String>> {
 /// Tells whether a place is reached by direct jumps alone: an entry stub, or the entry of the host
 /// into a hook that judges it too, which a static call leads to.
 fn is_entry(name: &str) -> bool {
-    name.starts_with("vk_stub_") || name.starts_with("vk_asked_")
+    ["vk_stub_", "vk_asked_", "vk_held_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 /// A place in a section.
