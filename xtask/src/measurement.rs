@@ -51,6 +51,10 @@ pub enum Workload {
     #[serde(rename = "brk-limited")]
     #[value(name = "brk-limited")]
     BrkLimited,
+    /// pipe(2) and two close(2), where the pages of a user's pipes are limited.
+    #[serde(rename = "pipe-limited")]
+    #[value(name = "pipe-limited")]
+    PipeLimited,
     /// open(2) and close(2), where descriptors and files are limited.
     #[serde(rename = "open-close")]
     #[value(name = "open-close")]
@@ -125,6 +129,7 @@ impl Workload {
         Self::ForkAgain,
         Self::MmapLimited,
         Self::BrkLimited,
+        Self::PipeLimited,
         Self::OpenClose,
         Self::SysctlRead,
         Self::SysctlReadShared,
@@ -151,6 +156,7 @@ impl Workload {
             Self::ForkAgain => "fork-again",
             Self::MmapLimited => "mmap-limited",
             Self::BrkLimited => "brk-limited",
+            Self::PipeLimited => "pipe-limited",
             Self::OpenClose => "open-close",
             Self::SysctlRead => "sysctl-read",
             Self::SysctlReadShared => "sysctl-read-shared",
@@ -178,6 +184,7 @@ impl Workload {
             Self::Brk => Policy::Commit,
             Self::MmapLimited
             | Self::BrkLimited
+            | Self::PipeLimited
             | Self::OpenClose
             | Self::SysctlRead
             | Self::SysctlReadShared

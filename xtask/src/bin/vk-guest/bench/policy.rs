@@ -25,6 +25,7 @@ const LIMITS: &[(&str, &str)] = &[
     ("vm.mmap_min_addr", "1048576"),
     ("fs.nr_open", "65536"),
     ("fs.file-max", "10000"),
+    ("fs.pipe-user-pages-soft", "8192"),
 ];
 
 /// More than the host has of all that can be wide.
@@ -48,7 +49,14 @@ fn features(policy: Policy) -> &'static [&'static str] {
     match policy {
         Policy::Memory => &["sysctl", "overcommit", "thp"],
         Policy::Commit => &["sysctl", "overcommit"],
-        Policy::Limits => &["parameters", "maps", "min-addr", "descriptors", "files"],
+        Policy::Limits => &[
+            "parameters",
+            "maps",
+            "min-addr",
+            "descriptors",
+            "pipes",
+            "files",
+        ],
         Policy::Wide => &["parameters", "maps", "descriptors", "pipes"],
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn prepare(workload: Workload) -> Result<Box<dyn Operation>> {
         Workload::ForkAgain => Box::new(process::ForkExit::Again),
         Workload::OpenClose => Box::new(file::OpenClose),
         Workload::SplitWide => Box::new(memory::Split::new()?),
-        Workload::PipeWide => Box::new(file::Pipe),
+        Workload::PipeLimited | Workload::PipeWide => Box::new(file::Pipe),
         Workload::RlimitWide => Box::new(process::Rlimit),
         Workload::SysctlRead | Workload::ReadWide => {
             Box::new(file::Read::of("/proc/sys/vm/max_map_count")?)
