@@ -38,6 +38,16 @@ pub(crate) fn is_in(kdir: &Path) -> bool {
     kdir.join(HEADER).exists()
 }
 
+/// Returns the record in the tree `kdir`.
+///
+/// # Errors
+///
+/// There is none.
+pub(crate) fn read(kdir: &Path) -> Result<String> {
+    let path = kdir.join(HEADER);
+    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+}
+
 /// Writes what is known of the kernel of `kdir` into it.
 ///
 /// # Errors

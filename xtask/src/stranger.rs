@@ -3,13 +3,15 @@
 //!
 //! Everything comes out of the packages that `cargo package` makes, the examples and vk-kbuild
 //! included. One build of the crates serves all: Kbuild takes an object over whose command and
-//! sources are the same, and makes the others anew.
+//! sources are the same, and makes the others anew. What was made of the same packages for the same
+//! kernel is kept in the cache.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{bail, ensure, Context, Result};
 
+use crate::cache::{self, Lock};
 use crate::command::Command;
 use crate::kdir;
 use crate::lab::Lab;
@@ -140,21 +142,33 @@ const MUTANTS: &[Mutant] = &[
 
 /// The modules that were built.
 pub(crate) struct Strangers {
-    /// Where they are, as long as this lives.
-    scratch: tempfile::TempDir,
-    names: Vec<String>,
+    dir: PathBuf,
+    /// Nobody makes others meanwhile.
+    _lock: Lock,
 }
 
 impl Strangers {
     /// Returns their names in the guest, and where they are.
-    pub(crate) fn objects(&self) -> impl Iterator<Item = (&str, PathBuf)> {
-        let at = |name: &String| self.scratch.path().join(OUT).join(name);
-        self.names.iter().map(move |name| (name.as_str(), at(name)))
+    pub(crate) fn objects(&self) -> impl Iterator<Item = (String, PathBuf)> + '_ {
+        let names = EXAMPLES.iter().map(Example::object);
+        names.map(|name| (name.clone(), self.dir.join(OUT).join(name)))
+    }
+}
+
+impl Example {
+    fn object(&self) -> String {
+        format!("{}.ko", self.module)
     }
 }
 
 /// Where the modules are kept.
 const OUT: &str = "out";
+
+/// What they were made of, once they are there and `half` is as it was.
+const KEY: &str = "key";
+
+/// The one that the mutants are made of.
+const MUTATED: &str = "half";
 
 /// Packs the crates, makes the modules of their examples, and sees those fail to build that must.
 ///
@@ -164,60 +178,91 @@ const OUT: &str = "out";
 pub(crate) fn build(lab: &Lab, report: &mut Report) -> Result<Strangers> {
     let kdir = lab.kdir()?;
     let advice = "the README of the crate has the module's source";
+    let lock = lab.cache.lock("strangers")?;
     // Not in the checkout, nor below it: cargo would find the workspace.
-    let scratch = tempfile::tempdir_in(lab.cache.dir())?;
+    let dir = lab.cache.entry("strangers");
     step(&lab.cache.logs(), "strangers' modules", advice, |step| {
         record::write(step, &lab.cache, Some(&lab.root), &kdir)?;
         let at = Place {
             lab,
             kdir: &kdir,
-            scratch: scratch.path(),
+            record: record::read(&kdir)?,
+            dir: &dir,
         };
-        let names = at.build(step)?;
-        for mutant in MUTANTS {
-            at.tries(step, mutant, report)?;
-        }
-        Ok(names)
-    })
-    .map(|names| Strangers { scratch, names })
+        at.prepare(step, report)
+    })?;
+    Ok(Strangers { dir, _lock: lock })
 }
 
 /// Where and for what the modules are made.
 struct Place<'a> {
     lab: &'a Lab,
     kdir: &'a Path,
-    scratch: &'a Path,
+    record: String,
+    dir: &'a Path,
 }
 
 impl Place<'_> {
-    fn build(&self, step: &Step) -> Result<Vec<String>> {
-        let packages = unpack(step, self.scratch)?;
-        let kbuild = build_kbuild(step, &packages)?;
-        let out = self.scratch.join(OUT);
+    fn prepare(&self, step: &Step, report: &mut Report) -> Result<()> {
+        let fresh = tempfile::tempdir_in(self.lab.cache.dir())?;
+        let packages = unpack(step, fresh.path())?;
+        let wanted = self.key(&packages)?;
+        let key = self.dir.join(KEY);
+        let last = fs::read_to_string(&key).unwrap_or_default();
+        if last == wanted {
+            step.notes("cached");
+            // Whoever is interrupted leaves a mutant.
+            fs::remove_file(&key).with_context(|| format!("cannot remove {}", key.display()))?;
+        } else {
+            cache::make_empty(self.dir)?;
+            self.build(step, &packages.moved_to(self.dir)?)?;
+        }
+        for mutant in MUTANTS {
+            self.tries(step, mutant, report)?;
+        }
+        fs::write(&key, wanted).with_context(|| format!("cannot write {}", key.display()))
+    }
+
+    /// Returns a name for all that the modules are made of.
+    fn key(&self, packages: &Packages) -> Result<String> {
+        let recipe = include_str!("stranger.rs").to_owned();
+        let kernel = self.kdir.display().to_string();
+        let mut parts = vec![recipe, kernel, self.record.clone()];
+        for (name, dir) in &packages.dirs {
+            parts.push(name.clone());
+            read_all(dir, &mut parts)?;
+        }
+        Ok(cache::key(parts))
+    }
+
+    fn build(&self, step: &Step, packages: &Packages) -> Result<()> {
+        let kbuild = build_kbuild(step, packages)?;
+        let out = self.dir.join(OUT);
         fs::create_dir(&out).with_context(|| format!("cannot make {}", out.display()))?;
-        let mut names = Vec::new();
         let mut first: Option<PathBuf> = None;
         for example in EXAMPLES {
-            let dir = self.scratch.join(example.module);
-            write(example, &packages, &dir)?;
+            let dir = self.dir.join(example.module);
+            write(example, packages, &dir)?;
             generate(step, &kbuild, &dir)?;
             match &first {
                 Some(first) => take_objects_over(step, first, &dir)?,
                 None => first = Some(dir.clone()),
             }
             self.make(&dir)?.run(step)?;
-            let name = format!("{}.ko", example.module);
+            let name = example.object();
             let object = dir.join(&name);
             fs::copy(&object, out.join(&name))
                 .with_context(|| format!("make made no {}", object.display()))?;
-            names.push(name);
+            if example.module != MUTATED {
+                cache::remove_dir(&dir)?;
+            }
         }
-        Ok(names)
+        Ok(())
     }
 
     /// Reports whether `half` with the change does not build, for the reason given.
     fn tries(&self, step: &Step, mutant: &Mutant, report: &mut Report) -> Result<()> {
-        let dir = self.scratch.join("half");
+        let dir = self.dir.join(MUTATED);
         let path = dir.join(mutant.file);
         let text = fs::read_to_string(&path)?;
         ensure!(
@@ -266,6 +311,17 @@ impl Packages {
         let found = dirs.find(|(package, _)| package == name);
         let (_, dir) = found.with_context(|| format!("there is no package {name}"))?;
         Ok(dir)
+    }
+
+    /// Moves them into `to`.
+    fn moved_to(&self, to: &Path) -> Result<Self> {
+        let moves = self.dirs.iter().map(|(name, dir)| {
+            let at = to.join(dir.file_name().unwrap_or_default());
+            fs::rename(dir, &at).with_context(|| format!("cannot name {}", at.display()))?;
+            Ok((name.clone(), at))
+        });
+        let dirs = moves.collect::<Result<_>>()?;
+        Ok(Self { dirs })
     }
 
     /// Has cargo take these for what the manifests name.
@@ -320,6 +376,38 @@ fn unpack(step: &Step, scratch: &Path) -> Result<Packages> {
     }
     dirs.sort();
     Ok(Packages { dirs })
+}
+
+/// Adds the names and contents of all files below `dir` to `parts`, in one order, but for what depends
+/// on the commit alone: its name, and the sums of archives that it is in.
+fn read_all(dir: &Path, parts: &mut Vec<String>) -> Result<()> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir).with_context(|| format!("cannot list {}", dir.display()))? {
+        paths.push(entry?.path());
+    }
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() {
+            parts.push(format!("{name}/"));
+            read_all(&path, parts)?;
+            continue;
+        }
+        let text = fs::read(&path).with_context(|| format!("cannot read {name}"))?;
+        let text = String::from_utf8_lossy(&text);
+        let text = match &*name {
+            ".cargo_vcs_info.json" => continue,
+            "Cargo.lock" => without_sums(&text),
+            _ => text.into_owned(),
+        };
+        parts.extend([name.into_owned(), text]);
+    }
+    Ok(())
+}
+
+fn without_sums(lock: &str) -> String {
+    let lines = lock.lines().filter(|line| !line.starts_with("checksum"));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Tells whether `stem` is `NAME-VERSION`.
@@ -471,6 +559,34 @@ mod tests {
                 example.package
             );
         }
+        Ok(())
+    }
+
+    #[test]
+    fn other_files_are_other_modules_and_another_commit_is_not() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let at = |path: &str| dir.path().join(path);
+        let key = || -> Result<String> {
+            let mut parts = Vec::new();
+            read_all(dir.path(), &mut parts)?;
+            Ok(cache::key(parts))
+        };
+        put(&at("src/lib.rs"), "one")?;
+        let first = key()?;
+        put(&at(".cargo_vcs_info.json"), "a commit")?;
+        assert_eq!(key()?, first);
+        put(&at("Cargo.lock"), "version = \"1\"\nchecksum = \"a\"\n")?;
+        let locked = key()?;
+        put(&at("Cargo.lock"), "version = \"1\"\nchecksum = \"b\"\n")?;
+        assert_eq!(key()?, locked);
+        put(&at("Cargo.lock"), "version = \"2\"\nchecksum = \"b\"\n")?;
+        assert_ne!(key()?, locked);
+        fs::remove_file(at("Cargo.lock"))?;
+        put(&at("src/lib.rs"), "two")?;
+        let second = key()?;
+        assert_ne!(second, first);
+        fs::rename(at("src/lib.rs"), at("src/main.rs"))?;
+        assert_ne!(key()?, second);
         Ok(())
     }
 

@@ -235,7 +235,7 @@ fn adds_strangers(lab: &Lab, payload: &mut Payload, report: &mut Report) -> Resu
     match stranger::build(lab, report) {
         Ok(built) => {
             for (name, path) in built.objects() {
-                payload.add(name, path)?;
+                payload.add(&name, path)?;
             }
             Ok(true)
         }
