@@ -388,13 +388,12 @@ pub(super) fn sysctl_a_works_inside_and_shows_the_private_values() -> Outcome {
     let container = Container::start(Runtime::Crun, "all", &["sleep", "10000"])?;
     let pairs: Vec<_> = KEYS.iter().map(|key| (key.name, key.values[0])).collect();
     let _log = Setting::put(DMESG_RESTRICT, "0")?;
+    // Some files are for root with more capabilities, which it says: with a policy as before it.
+    let before = container.exec(&["sysctl", "-a"])?;
     container.set(&pairs)?;
     let all = container.exec(&["sysctl", "-a"])?;
-    // Some files are for root with more capabilities, which it says: here as next to it.
-    let plain = Container::start(Runtime::Crun, "plain", &["sleep", "10000"])?;
-    let beside = plain.exec(&["sysctl", "-a"])?;
-    expect_eq("the exit status", all.status, beside.status)?;
-    expect_eq("what it could not read", &all.stderr, &beside.stderr)?;
+    expect_eq("the exit status", all.status, before.status)?;
+    expect_eq("what it could not read", &all.stderr, &before.stderr)?;
     for key in KEYS {
         let line = format!("{} = {}", key.name, key.values[0]);
         let found = all.stdout.lines().any(|its| its == line);
