@@ -2,6 +2,8 @@
 //!
 //! The format: Documentation/bpf/btf.rst of the kernel.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::CStr;
 use std::fs;
 
 use anyhow::{bail, Context, Result};
@@ -45,6 +47,17 @@ pub(crate) fn function(function: &str, module: Option<&str>) -> Result<FunctionI
         .with_context(|| format!("BTF has no function {function}"))
 }
 
+/// Finds those of `names` that are functions of the kernel, in one go through its types.
+///
+/// # Errors
+///
+/// The file cannot be read.
+pub(crate) fn functions(names: &BTreeSet<String>) -> Result<BTreeMap<String, FunctionId>> {
+    let kernel = fs::read(KERNEL).context(KERNEL)?;
+    let kernel = Types::parse(&kernel).context("no types in the kernel's")?;
+    kernel.find_all(names)
+}
+
 impl<'a> Types<'a> {
     fn parse(bytes: &'a [u8]) -> Option<Self> {
         let word = |at| word(bytes, at).map(|word| word as usize);
@@ -60,14 +73,36 @@ impl<'a> Types<'a> {
     fn find(&self, function: &str, before: usize) -> Result<Option<u32>> {
         let mut found = None;
         self.walk(|nth, name, kind| {
+            if kind != FUNC {
+                return;
+            }
             let name = (name as usize).checked_sub(before);
             let text = name.and_then(|at| self.strings.get(at..));
             let is_it = |text: &[u8]| {
                 text.strip_prefix(function.as_bytes())
                     .is_some_and(|rest| rest.first() == Some(&0))
             };
-            if kind == FUNC && text.is_some_and(is_it) {
+            if text.is_some_and(is_it) {
                 found = Some(nth);
+            }
+        })?;
+        Ok(found)
+    }
+
+    /// Returns the numbers of the functions that have these names.
+    fn find_all(&self, names: &BTreeSet<String>) -> Result<BTreeMap<String, FunctionId>> {
+        let mut found = BTreeMap::new();
+        self.walk(|nth, name, kind| {
+            if kind != FUNC {
+                return;
+            }
+            let text = self.strings.get(name as usize..);
+            let text = text.and_then(|text| CStr::from_bytes_until_nul(text).ok());
+            let Some(Ok(text)) = text.map(CStr::to_str) else {
+                return;
+            };
+            if names.contains(text) {
+                found.insert(text.to_owned(), FunctionId(nth));
             }
         })?;
         Ok(found)
@@ -131,6 +166,9 @@ mod tests {
         assert_eq!(types.find("int", 0)?, None);
         assert_eq!(types.find("", 0)?, None);
         assert_eq!(types.count()?, 2);
+        let names = ["f", "int", "g"].map(str::to_owned).into();
+        let found = types.find_all(&names)?;
+        assert_eq!(found, [("f".to_owned(), FunctionId(2))].into());
         Ok(())
     }
 

@@ -74,8 +74,17 @@ impl Report {
     }
 }
 
-/// The kernel's own symbols.
-fn symbols() -> Result<Vec<Symbol>> {
+/// The kernel's own symbols, which do not change.
+fn symbols() -> Result<&'static [Symbol]> {
+    static SYMBOLS: OnceLock<Vec<Symbol>> = OnceLock::new();
+    if let Some(symbols) = SYMBOLS.get() {
+        return Ok(symbols);
+    }
+    let symbols = read_symbols()?;
+    Ok(SYMBOLS.get_or_init(|| symbols))
+}
+
+fn read_symbols() -> Result<Vec<Symbol>> {
     let text = fs::read_to_string("/proc/kallsyms")?;
     let own = text.lines().filter(|line| !line.contains('\t'));
     let symbol = |line: &str| {
