@@ -46,7 +46,9 @@ fn boot(lab: &Lab, variant: Variant, object: PathBuf, report: &mut Report) -> Re
     let mut payload = lab.payload()?;
     payload.add("vk_kunit.ko", object)?;
     let mut guest = lab.guest(Some(variant))?;
-    guest.append = "loglevel=7 kunit.enable=1 kunit.autorun=1".to_owned();
+    guest
+        .append
+        .push_str(" loglevel=7 kunit.enable=1 kunit.autorun=1");
     let console = lab.cache.logs().join("kunit-console.log");
     guest.run(&payload, &Request::Kunit, &console, limit(variant), report)?;
     let log = fs::read(&console)?;

@@ -22,6 +22,13 @@ pub(crate) struct Lab {
     pub(crate) release: Release,
 }
 
+/// What guests' kernels are told.
+const APPEND: &str = "quiet loglevel=5 no_timer_check";
+
+/// identify_cpu() forgets for a moment what the processor has, with interrupts on: an address of five
+/// levels is wild for KASAN then.
+const FOUR_LEVELS: &str = "no5lvl";
+
 impl Lab {
     /// Makes what everything else stands on: host packages, build root, the kernel's release.
     ///
@@ -76,7 +83,10 @@ impl Lab {
             },
             disk: image.disk,
             accel,
-            append: "quiet loglevel=5 no_timer_check".to_owned(),
+            append: match variant {
+                Some(Variant::Debug) => format!("{APPEND} {FOUR_LEVELS}"),
+                _ => APPEND.to_owned(),
+            },
         })
     }
 
