@@ -1,5 +1,8 @@
 //! Beyond what somebody must be asked, beside a look at all containers each time.
 
+mod crowd;
+
+use crowd::{comes_and_goes, Change};
 use vk_reference_module::{Key, Own, Setting, Strictest, SERVED};
 use vk_sysctl::{Inside, Key as Sysctl, Rule};
 
@@ -51,20 +54,11 @@ fn numbers(own: &Own, key: Key) -> Vec<u64> {
 #[test]
 fn is_the_strictest_of_those_that_are_there() {
     let mut strictest = Strictest::new();
-    let mut all: Vec<Own> = Vec::new();
-    let (mut random, mut looks) = (1_u64, 0);
-    for step in 0..20_000 {
-        random = random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        let most = if step / 1000 % 2 == 0 { 12 } else { 3 };
-        if all.len() < most {
-            let own = random_own(random >> 24);
-            strictest.add(&own);
-            all.push(own);
-        } else {
-            let gone = all.swap_remove((random >> 33) as usize % all.len());
-            strictest.remove(&gone);
+    let mut looks = 0;
+    comes_and_goes(random_own, |change, all| {
+        match change {
+            Change::Came(own) => strictest.add(&own),
+            Change::Went(own) => strictest.remove(&own),
         }
         let of = |key| all.iter().flat_map(move |own| numbers(own, key));
         let (least, greatest) = (of(MAPS).min(), of(FLOOR).max());
@@ -85,8 +79,8 @@ fn is_the_strictest_of_those_that_are_there() {
             let mut its = rows.filter(|(_, (served, ..))| Key::Sysctl(*served) == key);
             its.next().and_then(|(number, _)| number)
         };
-        assert_eq!((seen(MAPS), seen(FLOOR)), (least, greatest), "step {step}");
-    }
+        assert_eq!((seen(MAPS), seen(FLOOR)), (least, greatest));
+    });
     // Not each time.
     assert!(looks > 100 && looks < 15_000, "{looks} looks");
 }

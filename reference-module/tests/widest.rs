@@ -1,5 +1,8 @@
 //! What must be wide, beside a look at all containers each time.
 
+mod crowd;
+
+use crowd::{comes_and_goes, Change};
 use vk_reference_module::{Key, Own, Setting, Widest, SERVED};
 use vk_sysctl::Key as Sysctl;
 
@@ -36,28 +39,19 @@ fn greatest_of(all: &[Own]) -> Vec<Option<u64>> {
 #[test]
 fn is_the_greatest_of_those_that_are_there() {
     let mut widest = Widest::new();
-    let mut all: Vec<Own> = Vec::new();
-    let (mut random, mut looks) = (1_u64, 0);
-    for step in 0..20_000 {
-        random = random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        let most = if step / 1000 % 2 == 0 { 12 } else { 3 };
-        if all.len() < most {
-            let own = random_own(random >> 24);
-            widest.add(&own);
-            all.push(own);
-        } else {
-            let gone = all.swap_remove((random >> 33) as usize % all.len());
-            widest.remove(&gone);
+    let mut looks = 0;
+    comes_and_goes(random_own, |change, all| {
+        match change {
+            Change::Came(own) => widest.add(&own),
+            Change::Went(own) => widest.remove(&own),
         }
         if widest.begin_again() {
             looks += 1;
             all.iter().for_each(|own| widest.raise(own));
         }
         let seen: Vec<_> = widest.greatest().collect();
-        assert_eq!(seen, greatest_of(&all), "step {step}");
-    }
+        assert_eq!(seen, greatest_of(all));
+    });
     // Not each time.
     assert!(looks > 100 && looks < 10_000, "{looks} looks");
 }
